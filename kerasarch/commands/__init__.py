@@ -1,0 +1,1 @@
+"""The command line: the click program, one command a file."""

@@ -1,0 +1,1 @@
+"""Data: sources addressed by a short string, splits, augmentation and batches."""

@@ -1,0 +1,1 @@
+"""Metrics that hold a recipe against its figure."""

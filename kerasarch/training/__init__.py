@@ -1,0 +1,1 @@
+"""Training: unfreezing, optimizers, schedules and callbacks."""

@@ -1,0 +1,1 @@
+"""Reading and writing the public checkpoints of reference implementations."""
