@@ -1,7 +1,8 @@
 """The errors of kerasarch, one tree.
 
 A message says what was received, what was expected and what to do. The command line prints it in one line and exits
-with the class's ``exit_code``: 1 the recipe failed, 2 usage, 3 a backend or dependency is missing, 4 a plugin is broken.
+with the class's ``exit_code``: 1 the recipe failed, 2 usage, 3 a backend or dependency is missing, 4 a plugin is
+broken.
 """
 
 

@@ -1,0 +1,364 @@
+"""Discovery: recipes, models and layers of every installed package, through entry points.
+
+Listing reads names from the metadata of installed distributions and summaries from source text. Nothing is imported, so
+a slow or broken plugin can neither slow nor break it. Loading imports the one module that was asked for.
+
+Built-in names are reserved: a plugin's entry of the same name answers to ``distribution:name`` only, and so do the
+entries of two plugins which share a name. ``KERASARCH_PLUGINS`` holds the distributions that may take part, separated by
+commas; ``none`` leaves the built-in ones alone.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import importlib
+import os
+import sys
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any, Literal
+
+from kerasarch.docstrings import summary
+from kerasarch.errors import KerasarchError, PluginError, UsageError
+from kerasarch.options import did_you_mean
+from kerasarch.recipe import API, SUPPORTED_APIS, Recipe
+
+Kind = Literal["recipes", "models", "layers"]
+KINDS: tuple[Kind, ...] = ("recipes", "models", "layers")
+HOME = "kerasarch"
+"""The distribution whose entries are the built-in ones."""
+
+REFUSED = frozenset({"keras", "tensorflow", "torch", "jax", "flax", "tf_keras"})
+"""What a recipe's module may not import while its options are being read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What source text alone tells of an entry.
+
+    Args:
+        text: The docstring's first line.
+        task: The recipe's kind of work.
+        data: What the recipe trains on by default.
+        expect: Figures that the recipe is held against.
+        api: Version of the contract.
+        variants: The model's variants, the keys of its table ``VARIANTS``.
+        problem: Why nothing could be read, if so.
+    """
+
+    text: str = ""
+    task: str = ""
+    data: str = ""
+    expect: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    api: int = API
+    variants: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One thing that an installed distribution offers.
+
+    Args:
+        kind: ``recipes``, ``models`` or ``layers``.
+        name: The name in the entry point.
+        value: Where it is: ``package.module:attribute``.
+        distribution: The distribution that offers it.
+        version: That distribution's version.
+    """
+
+    kind: Kind
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+    @property
+    def builtin(self) -> bool:
+        """Whether kerasarch itself offers it."""
+        return self.distribution == HOME
+
+    @property
+    def qualified(self) -> str:
+        """The name that nothing else has: ``distribution:name``."""
+        return f"{self.distribution}:{self.name}"
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, in words."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def file(self) -> Path | None:
+        """The source file, found without importing anything, or None."""
+        return _source_of(self.value.partition(":")[0])
+
+    @functools.cached_property
+    def summary(self) -> Summary:
+        """What the source text tells; never an error."""
+        file = self.file
+        if file is None:
+            return Summary(problem=f"its module {self.value.partition(':')[0]} cannot be found")
+        return read_summary(file, self.value.partition(":")[2])
+
+    def load(self) -> Any:
+        """Import the module and return the object.
+
+        A recipe's module is imported under a guard that refuses Keras and the backends.
+
+        Raises:
+            PluginError: The module cannot be imported, lacks the object, or was written for another contract.
+        """
+        return self._load_recipe() if self.kind == "recipes" else self._load()
+
+    def _load(self) -> Any:
+        module, _, attribute = self.value.partition(":")
+        try:
+            return functools.reduce(getattr, attribute.split("."), importlib.import_module(module))
+        except KerasarchError:
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
+
+    def _load_recipe(self) -> Recipe:
+        with _without_keras():
+            found = self._load()
+        return _checked(getattr(found, "recipe", None), f"{self.qualified} ({self.origin})")
+
+    def _broken(self, error: Exception) -> PluginError:
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        remedy = "Please report this." if self.builtin else f"Update or remove it: pip uninstall {self.distribution}"
+        return PluginError(f"{self.kind[:-1]} {self.name!r} of {self.origin} cannot be loaded. {cause}. {remedy}")
+
+
+def _checked(found: Any, where: str) -> Recipe:
+    if not isinstance(found, Recipe):
+        raise PluginError(f"{where} is not a recipe: decorate its function with kerasarch.recipe.recipe(...).")
+    if found.api not in SUPPORTED_APIS:
+        newest = SUPPORTED_APIS[-1]
+        side = "kerasarch" if found.api > newest else "the plugin"
+        raise PluginError(
+            f"{where} speaks version {found.api} of the recipe contract, this kerasarch {SUPPORTED_APIS[0]} to {newest}. "
+            f"Update {side}."
+        )
+    found.options  # noqa: B018 - reads the signature, so that a bad one is an error of the plugin, here
+    return found
+
+
+def entries(kind: Kind) -> list[Entry]:
+    """List what the installed distributions offer, the built-in ones first, then by name.
+
+    Args:
+        kind: ``recipes``, ``models`` or ``layers``.
+    """
+    found = [entry for entry in _installed(f"kerasarch.{kind}", kind) if entry.builtin or _allowed(entry.distribution)]
+    if not any(entry.builtin for entry in found):
+        found += _from_checkout(kind)
+    return sorted(set(found), key=lambda entry: (not entry.builtin, entry.name, entry.distribution))
+
+
+def names(kind: Kind) -> dict[str, Entry]:
+    """List entries by the shortest name that means just one of them.
+
+    A built-in entry has its bare name; a plugin's has it where no other entry shares it, else ``distribution:name``.
+    """
+    everything = entries(kind)
+    builtin = {entry.name for entry in everything if entry.builtin}
+    count: dict[str, int] = {}
+    for entry in everything:
+        count[entry.name] = count.get(entry.name, 0) + 1
+    return {
+        entry.name
+        if entry.builtin or (count[entry.name] == 1 and entry.name not in builtin)
+        else entry.qualified: entry
+        for entry in everything
+    }
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """Find an entry by its name or by ``distribution:name``.
+
+    Raises:
+        UsageError: No entry is called so, or several are; the message offers names.
+    """
+    known = names(kind)
+    if name in known:
+        return known[name]
+    everything = entries(kind)
+    for entry in everything:
+        if entry.qualified == name:
+            return entry
+    same = [entry.qualified for entry in everything if entry.name == name]
+    if same:
+        raise UsageError(f"several packages have a {kind[:-1]} called {name}. Choose one: {', '.join(same)}.")
+    underscored = {known_name.replace("-", "_"): known_name for known_name in known}
+    hint = (
+        f" Did you mean {underscored[name.replace('-', '_')]}?"
+        if name.replace("-", "_") in underscored
+        else did_you_mean(name, known)
+    )
+    raise UsageError(f"no {kind[:-1]} is called {name}.{hint} See: kerasarch {'list' if kind == 'recipes' else kind}")
+
+
+def load_recipe(name: str) -> Recipe:
+    """Load a recipe by name, by ``distribution:name``, or from a file: ``./my.py`` or ``./my.py:function``.
+
+    Raises:
+        UsageError: There is no such recipe or file.
+        PluginError: It cannot be loaded.
+    """
+    path, _, function = name.partition(".py:")
+    path = path if not function else f"{path}.py"
+    return load_file(Path(path), function) if path.endswith(".py") else find("recipes", name).load()
+
+
+def load_file(path: Path, function: str = "") -> Recipe:
+    """Load a recipe from a Python file, under the guard that refuses Keras.
+
+    Args:
+        path: The file.
+        function: Name of the recipe's function, needed where the file holds several.
+
+    Raises:
+        UsageError: The file does not exist, or holds no or several recipes.
+        PluginError: The file cannot be imported.
+    """
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    if not path.is_file():
+        raise UsageError(f"no recipe file at {path}. Give the name of a recipe (kerasarch list) or a Python file.")
+    module_name = f"kerasarch_recipe_{path.stem}"
+    spec = spec_from_file_location(module_name, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        with _without_keras():
+            spec.loader.exec_module(module)
+    except KerasarchError:
+        raise
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise PluginError(f"{path} cannot be imported. {cause}.") from error
+    own = {
+        name: value.recipe
+        for name, value in vars(module).items()
+        if isinstance(getattr(value, "recipe", None), Recipe) and value.__module__ == module_name
+    }
+    if function and function not in own:
+        raise UsageError(f"{path} has no recipe {function}. It has: {', '.join(own) or 'none'}.")
+    if not function and len(own) != 1:
+        what = "no recipe: decorate a function with kerasarch.recipe.recipe(...)" if not own else f"{len(own)} recipes"
+        how = "" if not own else f". Choose one: {', '.join(f'{path}:{name}' for name in own)}"
+        raise UsageError(f"{path} holds {what}{how}.")
+    return _checked(own[function] if function else next(iter(own.values())), str(path))
+
+
+def read_summary(file: Path, attribute: str) -> Summary:
+    """Read a docstring's first line and the decorator's literal arguments from source text, without running it."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        return Summary(problem=f"{file.name} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
+    node = next((node for node in tree.body if getattr(node, "name", None) == attribute.split(".")[0]), None)
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return Summary(text=summary(ast.get_docstring(tree)), variants=_variants(tree))
+    known = {field.name for field in dataclasses.fields(Summary)}
+    literals: dict[str, Any] = {}
+    for decorator in node.decorator_list:
+        for keyword in getattr(decorator, "keywords", []):
+            with contextlib.suppress(ValueError):
+                if keyword.arg in known:
+                    literals[keyword.arg] = ast.literal_eval(keyword.value)
+    literals |= {"text": summary(ast.get_docstring(node)), "variants": _variants(tree)}
+    return Summary(**literals)
+
+
+def _variants(tree: ast.Module) -> tuple[str, ...]:
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if any(isinstance(target, ast.Name) and target.id == "VARIANTS" for target in targets) and isinstance(
+            value, ast.Dict
+        ):
+            return tuple(str(key.value) for key in value.keys if isinstance(key, ast.Constant))
+    return ()
+
+
+def _allowed(distribution: str) -> bool:
+    wanted = os.environ.get("KERASARCH_PLUGINS")
+    if wanted is None:
+        return True
+    listed = {_normal(name) for name in wanted.split(",")}
+    return _normal(distribution) in listed
+
+
+def _normal(name: str) -> str:
+    return name.strip().lower().replace("_", "-").replace(".", "-")
+
+
+def _installed(group: str, kind: Kind) -> Iterator[Entry]:
+    import importlib.metadata
+
+    for point in importlib.metadata.entry_points(group=group):
+        distribution = point.dist
+        name, version = (distribution.name, distribution.version) if distribution else ("unknown", "")
+        yield Entry(kind, point.name, point.value, name, version)
+
+
+def _from_checkout(kind: Kind) -> list[Entry]:
+    """The built-in entries when kerasarch runs from a checkout that is not installed."""
+    file = Path(__file__).parent.parent / "pyproject.toml"
+    if not file.is_file():
+        return []
+    project = tomllib.loads(file.read_text())["project"]
+    if project["name"] != HOME:
+        return []
+    points = project.get("entry-points", {}).get(f"kerasarch.{kind}", {})
+    return [Entry(kind, name, value, HOME, project["version"]) for name, value in points.items()]
+
+
+def _source_of(module: str) -> Path | None:
+    """Find a module's file by asking the import system's finders, part by part, without importing the parents."""
+    path: Any = None
+    spec: ModuleSpec | None = None
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = None
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            try:
+                spec = find_spec(".".join(parts[:end]), path, None) if find_spec else None
+            except Exception:  # noqa: BLE001 - a stranger's finder must not break a listing
+                spec = None
+            if spec is not None:
+                break
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+class _Guard:
+    """A finder, first in line, that refuses Keras and the backends."""
+
+    def find_spec(self, name: str, path: Any = None, target: types.ModuleType | None = None) -> None:
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(
+                f"it imports {name} at module level, but a recipe's module must leave the backend free to choose: "
+                "move the import into the recipe's function"
+            )
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    guard = _Guard()
+    sys.meta_path.insert(0, guard)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(guard)
