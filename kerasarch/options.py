@@ -1,9 +1,9 @@
 """Options: how a recipe's signature becomes a command line, and how a value is read and judged.
 
-An option is one keyword parameter. Its annotation says what is accepted (``int``, ``float``, ``bool``, ``str``, ``Path``,
-``Literal``, ``X | None``, ``tuple[X, ...]``, ``Annotated`` bounds); its default, when there is one, is used when nothing is
-given; its text is the parameter's entry under ``Args:`` in the docstring. One parameter may be a dataclass: its fields
-become options of their own, which is how several recipes share a set of options.
+An option is one keyword parameter. Its annotation says what is accepted (``int``, ``float``, ``bool``, ``str``,
+``Path``, ``Literal``, ``X | None``, ``tuple[X, ...]``, ``Annotated`` bounds); its default, when there is one, is used
+when nothing is given; its text is the parameter's entry under ``Args:`` in the docstring. One parameter may be a
+dataclass: its fields become options of their own, which is how several recipes share a set of options.
 """
 
 import dataclasses
@@ -28,6 +28,8 @@ _BOUNDS = {
     annotated_types.Le: ("le", "<=", lambda value, bound: value <= bound),
     annotated_types.Lt: ("lt", "<", lambda value, bound: value < bound),
 }
+
+_WORDS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Option:
     def _read_one(self, item: Any, whole: Any) -> Any:
         if self.choices:
             for choice in self.choices:
-                if item == choice and type(item) is type(choice) or str(item) == str(choice):
+                if str(item) == str(choice):
                     return choice
             raise self._refuse(whole)
         try:
@@ -130,17 +132,7 @@ def _convert(item: Any, kind: type) -> Any:
     if kind is bool:
         if isinstance(item, bool):
             return item
-        words = {
-            "true": True,
-            "yes": True,
-            "1": True,
-            "on": True,
-            "false": False,
-            "no": False,
-            "0": False,
-            "off": False,
-        }
-        return words[item.lower()] if isinstance(item, str) and item.lower() in words else _wrong()
+        return _WORDS[item.lower()] if isinstance(item, str) and item.lower() in _WORDS else _wrong()
     if kind is Path:
         return Path(item).expanduser() if isinstance(item, (str, Path)) and str(item) else _wrong()
     if kind is str:
@@ -242,8 +234,8 @@ def option_of(name: str, hint: Any, default: Any, text: str, where: str) -> Opti
         hint = type(choices[0])
     if hint not in SCALARS:
         raise PluginError(
-            f"{where}: parameter {name!r} is annotated {hint}, which no option can be. Use int, float, bool, str, Path, "
-            "Literal, X | None, tuple[X, ...], Annotated bounds, or one dataclass."
+            f"{where}: parameter {name!r} is annotated {hint}, which no option can be. Use int, float, bool, str, "
+            "Path, Literal, X | None, tuple[X, ...], Annotated bounds, or one dataclass."
         )
     return Option(name, hint, default, text, choices, tuple(bounds), optional, many)
 

@@ -7,12 +7,7 @@ A recipe imports no Keras at module level, so that the backend is still free whe
 
     @recipe(task="image-classification", expect={"accuracy": ">=0.9"})
     def my_recipe(run: Run, *, data: str = "digits", epochs: Annotated[int, Ge(1)] = 3):
-        '''One line for ``kerasarch list``; the paragraphs below it for ``show``.
-
-        Args:
-            data: Where the pictures come from.
-            epochs: Passes over the data.
-        '''
+        '''One line for ``kerasarch list``; the paragraphs below it for ``show``; ``Args:`` for the options.'''
         import keras
         ...
         return {"accuracy": accuracy}
@@ -42,8 +37,8 @@ SUPPORTED_APIS = range(1, API + 1)
 """The versions of the contract that this release still runs."""
 
 RESERVED = frozenset(
-    "backend seed out config smoke check resume offline devices seeds json traceback help tensorboard run".split()
-)
+    ("backend", "seed", "out", "config", "smoke", "check", "resume", "offline", "devices")
+) | frozenset(("seeds", "json", "traceback", "help", "tensorboard", "run"))
 """Names that belong to the runner; no recipe may have an option called so."""
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -77,7 +72,7 @@ class Run(Protocol):
     def ready(self) -> None:
         """Say that data and models are there. With ``--check`` the run ends here, with success.
 
-        ``fit``, ``callbacks`` and ``log`` call it too, so a recipe needs it only to be checked before work of another kind.
+        ``fit``, ``callbacks`` and ``log`` call it too, so a recipe needs it only before work of another kind.
         """
         ...
 
@@ -111,11 +106,18 @@ class Run(Protocol):
         ...
 
     def checkpoint(self, step: int, state: Mapping[str, Any]) -> None:
-        """Write a checkpoint of JSON values, NumPy arrays, Keras models and optimizers by name, for loops of one's own."""
+        """Write a checkpoint of JSON values, NumPy arrays, Keras models and optimizers by name.
+
+        For loops of one's own; ``fit`` and ``callbacks`` write theirs themselves.
+        """
         ...
 
     def restore(self, state: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
-        """Fill models and optimizers from the latest checkpoint; return its step and other values, or None at the start."""
+        """Fill models and optimizers from the latest checkpoint.
+
+        Returns:
+            The checkpoint's step and its other values by name, or None where there is no checkpoint yet.
+        """
         ...
 
     def log(self, step: int, **metrics: float) -> None:

@@ -4,8 +4,8 @@ Listing reads names from the metadata of installed distributions and summaries f
 a slow or broken plugin can neither slow nor break it. Loading imports the one module that was asked for.
 
 Built-in names are reserved: a plugin's entry of the same name answers to ``distribution:name`` only, and so do the
-entries of two plugins which share a name. ``KERASARCH_PLUGINS`` holds the distributions that may take part, separated by
-commas; ``none`` leaves the built-in ones alone.
+entries of two plugins which share a name. ``KERASARCH_PLUGINS`` holds the distributions that may take part, separated
+by commas; ``none`` leaves the built-in ones alone.
 """
 
 import ast
@@ -142,8 +142,8 @@ def _checked(found: Any, where: str) -> Recipe:
         newest = SUPPORTED_APIS[-1]
         side = "kerasarch" if found.api > newest else "the plugin"
         raise PluginError(
-            f"{where} speaks version {found.api} of the recipe contract, this kerasarch {SUPPORTED_APIS[0]} to {newest}. "
-            f"Update {side}."
+            f"{where} speaks version {found.api} of the recipe contract, this kerasarch {SUPPORTED_APIS[0]} to "
+            f"{newest}. Update {side}."
         )
     found.options  # noqa: B018 - reads the signature, so that a bad one is an error of the plugin, here
     return found
@@ -171,12 +171,8 @@ def names(kind: Kind) -> dict[str, Entry]:
     count: dict[str, int] = {}
     for entry in everything:
         count[entry.name] = count.get(entry.name, 0) + 1
-    return {
-        entry.name
-        if entry.builtin or (count[entry.name] == 1 and entry.name not in builtin)
-        else entry.qualified: entry
-        for entry in everything
-    }
+    alone = {name for name, times in count.items() if times == 1 and name not in builtin}
+    return {entry.name if entry.builtin or entry.name in alone else entry.qualified: entry for entry in everything}
 
 
 def find(kind: Kind, name: str) -> Entry:
@@ -233,7 +229,8 @@ def load_file(path: Path, function: str = "") -> Recipe:
         raise UsageError(f"no recipe file at {path}. Give the name of a recipe (kerasarch list) or a Python file.")
     module_name = f"kerasarch_recipe_{path.stem}"
     spec = spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is not a Python file that can be imported.")
     module = module_from_spec(spec)
     sys.modules[module_name] = module
     try:
