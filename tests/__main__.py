@@ -1,0 +1,56 @@
+"""Run the tests over all three backends: ``python -m tests [PYTEST ARGUMENTS]``.
+
+A process has one backend, so pytest runs once for what imports no Keras and once a backend for the rest, two at a time.
+Each run's output is printed when it ends; the last line sums them up.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BACKENDS = ("jax", "tensorflow", "torch")
+TIERS = "not slow and not network"
+
+
+def run(backend: str, arguments: list[str]) -> tuple[str, int, str, float]:
+    """Run pytest for one backend, or for the tests that need none."""
+    part = "backend_free" if backend == "none" else "not backend_free"
+    tier = TIERS
+    if "-m" in arguments:
+        place = arguments.index("-m")
+        tier, arguments = arguments[place + 1], arguments[:place] + arguments[place + 2 :]
+    environment = os.environ | {"KERAS_BACKEND": "jax" if backend == "none" else backend, "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "pytest", "-m", f"({tier}) and {part}", "-q", "--durations=8", *arguments]
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return backend, done.returncode, done.stdout + done.stderr, time.monotonic() - start
+
+
+def counts(output: str, word: str) -> int:
+    """Read one count off pytest's closing line."""
+    found = re.findall(rf"(\d+) {word}", output.strip().splitlines()[-1] if output.strip() else "")
+    return int(found[-1]) if found else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run everything; return 0 when all of it passed."""
+    totals = dict.fromkeys(("passed", "failed", "skipped", "error"), 0)
+    good = True
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for backend, code, output, seconds in pool.map(lambda name: run(name, arguments), (*BACKENDS, "none")):
+            print(f"===== backend: {backend} ({seconds:.0f} s) =====\n{output}", flush=True)
+            good &= code in (0, 5)  # 5: nothing was selected for this backend
+            for word in totals:
+                totals[word] += counts(output, word)
+    failed = totals["failed"] + totals["error"]
+    print(f"{totals['passed']} passed, {failed} failed, {totals['skipped']} skipped")
+    return 0 if good and totals["passed"] and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
