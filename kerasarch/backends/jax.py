@@ -1,0 +1,38 @@
+"""What differs on JAX."""
+
+from typing import Any
+
+import jax
+
+
+def name() -> str:
+    """Name of the backend, as Keras has it."""
+    return "jax"
+
+
+def version() -> str:
+    """Version of the backend's package."""
+    return jax.__version__
+
+
+def device_names() -> list[str]:
+    """Devices that computation can run on, the default one first (``cpu:0``, ``gpu:0``)."""
+    return [f"{'gpu' if device.platform == 'cuda' else device.platform}:{device.id}" for device in jax.local_devices()]
+
+
+def synchronize(value: Any = None) -> None:
+    """Waits until work that was handed out is done; without it a clock measures the handing out.
+
+    Args:
+        value: Tensors (or a structure of them) to wait for; None waits for the default device's queue.
+    """
+    if value is None:
+        # Work runs in the order of its dispatch on a device: what is dispatched last is done last.
+        value = jax.device_put(0.0) + 0
+    jax.block_until_ready(value)
+
+
+def memory_peak() -> int | None:
+    """Largest memory in use so far on the default device, in bytes; None where the device does not count it (CPU)."""
+    statistics = jax.local_devices()[0].memory_stats()
+    return None if statistics is None else statistics.get("peak_bytes_in_use")

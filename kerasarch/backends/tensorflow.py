@@ -1,0 +1,42 @@
+"""What differs on TensorFlow."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def name() -> str:
+    """Name of the backend, as Keras has it."""
+    return "tensorflow"
+
+
+def version() -> str:
+    """Version of the backend's package."""
+    return tf.__version__
+
+
+def device_names() -> list[str]:
+    """Devices that computation can run on, the default one first (``cpu:0``, ``gpu:0``)."""
+    devices = [*tf.config.list_logical_devices("GPU"), *tf.config.list_logical_devices("TPU")]
+    devices = devices or tf.config.list_logical_devices("CPU")
+    return [f"{device.device_type.lower()}:{device.name.rsplit(':', 1)[-1]}" for device in devices]
+
+
+def synchronize(value: Any = None) -> None:
+    """Waits until work that was handed out is done; without it a clock measures the handing out.
+
+    Args:
+        value: Tensors (or a structure of them) to wait for; None waits for the default device's queue.
+    """
+    if value is None:
+        tf.test.experimental.sync_devices()
+    else:
+        for tensor in tf.nest.flatten(value):
+            tensor.numpy()
+
+
+def memory_peak() -> int | None:
+    """Largest memory in use so far on the default device, in bytes; None where the device does not count it (CPU)."""
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"]

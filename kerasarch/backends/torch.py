@@ -1,0 +1,40 @@
+"""What differs on PyTorch."""
+
+from typing import Any
+
+import torch
+
+
+def name() -> str:
+    """Name of the backend, as Keras has it."""
+    return "torch"
+
+
+def version() -> str:
+    """Version of the backend's package."""
+    return torch.__version__
+
+
+def device_names() -> list[str]:
+    """Devices that computation can run on, the default one first (``cpu:0``, ``gpu:0``)."""
+    if torch.cuda.is_available():
+        return [f"gpu:{index}" for index in range(torch.cuda.device_count())]
+    return ["mps:0"] if torch.backends.mps.is_available() else ["cpu:0"]
+
+
+def synchronize(value: Any = None) -> None:
+    """Waits until work that was handed out is done; without it a clock measures the handing out.
+
+    Args:
+        value: Tensors (or a structure of them) to wait for; None waits for the default device's queue. PyTorch waits
+            for the whole queue in either case.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
+
+
+def memory_peak() -> int | None:
+    """Largest memory in use so far on the default device, in bytes; None where the device does not count it (CPU)."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
