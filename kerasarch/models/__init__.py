@@ -1,1 +1,64 @@
-"""Architectures, one family a file."""
+"""Architectures, one family a file.
+
+``build`` makes any of them by name; ``replace_head`` gives a classifier other classes; ``features`` names the tensors
+between the groups of layers.
+"""
+
+import difflib
+from typing import Any
+
+from kerasarch.errors import UsageError
+from kerasarch.models.family import adapt_channels
+from kerasarch.models.head import replace_head
+from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
+from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
+from kerasarch.models.network import Network, features, group_of, trace
+from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
+from kerasarch.models.resnet import VARIANTS as _RESNET
+from kerasarch.models.resnet import ResNetConfig, resnet
+
+FAMILIES = {"resnet": (resnet, _RESNET), "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2)}
+"""Family name to its builder and its table of variants."""
+
+__all__ = [
+    "CAFFE",
+    "FAMILIES",
+    "IMAGENET",
+    "INCEPTION",
+    "MobileNetV2Config",
+    "Network",
+    "Preprocessing",
+    "ResNetConfig",
+    "adapt_channels",
+    "build",
+    "features",
+    "group_of",
+    "mobilenet_v2",
+    "replace_head",
+    "resnet",
+    "trace",
+]
+
+
+def build(name: str, **arguments: Any) -> Network:
+    """Build a model by the name of its family or variant.
+
+    Args:
+        name: A family ("resnet" builds its default variant) or a variant ("resnet18").
+        **arguments: Passed to the family's builder.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: No such name.
+    """
+    for family, (builder, variants) in FAMILIES.items():
+        if name in variants:
+            return builder(name, **arguments)
+        if name == family:
+            return builder(**arguments)
+    names = sorted({*FAMILIES, *(variant for _, variants in FAMILIES.values() for variant in variants)})
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UsageError(f"No model {name!r}.{hint} There are: {', '.join(names)}.")

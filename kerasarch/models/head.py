@@ -1,0 +1,74 @@
+"""Taking the classifier off a model and putting another one on."""
+
+from typing import Any
+
+import keras
+
+from kerasarch.errors import ShapeError, UsageError
+from kerasarch.models.network import Network, trace
+
+
+def replace_head(model: keras.Model, classes: int, *, dropout: float = 0.0, seed: int | None = None) -> keras.Model:
+    """Return a classifier for other classes that shares every layer below the last Dense of this one.
+
+    Works for any functional model that ends in a Dense (and perhaps an activation after it), ours or
+    ``keras.applications``', and for one without a head whose output is ``(batch, width)``. Dropout directly below the
+    old Dense goes with it. The new Dense is named ``head``, gives logits and starts fresh.
+
+    Args:
+        model: The classifier, which stays usable; the layers below the head are shared, not copied.
+        classes: Outputs of the new head.
+        dropout: Rate of dropout before the new head.
+        seed: Seed of the dropout and of the new kernel.
+
+    Returns:
+        A new functional model with the old one's preprocessing.
+
+    Raises:
+        UsageError: The model has no functional graph, or ``classes`` or ``dropout`` is out of range.
+        ShapeError: There is no Dense and the output is not ``(batch, width)``.
+    """
+    if classes < 1 or not 0.0 <= dropout < 1.0:
+        raise UsageError(
+            f"{model.name}: classes must be at least 1 and dropout in [0, 1). Received classes={classes}, "
+            f"dropout={dropout}."
+        )
+    x, policy = _below_head(model)
+    if dropout:
+        x = keras.layers.Dropout(dropout, seed=seed, name="head_dropout")(x)
+    initializer = keras.initializers.GlorotUniform(seed=seed)
+    x = keras.layers.Dense(classes, kernel_initializer=initializer, dtype=policy, name="head")(x)
+    architecture = getattr(model, "architecture", None)
+    if isinstance(architecture, dict):
+        architecture = {**architecture, "classes": classes}
+    return Network(
+        model.input,
+        x,
+        name=model.name,
+        architecture=architecture if isinstance(architecture, dict) else None,
+        preprocessing=getattr(model, "preprocessing", None),
+    )
+
+
+def _below_head(model: keras.Model) -> tuple[Any, Any]:
+    """Return the tensor that enters the last Dense and that layer's dtype policy."""
+    pairs = trace(model)
+    for layer, tensor in reversed(pairs):
+        if isinstance(layer, keras.layers.Dense):
+            below = _parent(tensor)
+            while isinstance(below._keras_history.operation, keras.layers.Dropout):
+                below = _parent(below)
+            return below, layer.dtype_policy
+    output = model.output
+    if isinstance(output, (dict, list, tuple)) or len(output.shape) != 2:
+        shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), output)
+        raise ShapeError(
+            f"{model.name}: no Dense layer to replace, and the output is not (batch, width). Received output {shapes}. "
+            "Build the model with a head, or pool its features."
+        )
+    return output, pairs[-1][0].dtype_policy
+
+
+def _parent(tensor: Any) -> Any:
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index].input_tensors[0]
