@@ -1,0 +1,6 @@
+"""``python -m kerasarch`` is the command line."""
+
+from kerasarch.commands import main
+
+if __name__ == "__main__":
+    main()

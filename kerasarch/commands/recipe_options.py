@@ -1,0 +1,100 @@
+"""A recipe's options on the command line: how they are written, explained and taken from there."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasarch.options import Option
+from kerasarch.recipe import Recipe
+
+PREFIX = "recipe__"
+"""Before the names of a recipe's options among click's parameters, so that none meets one of the runner's."""
+
+
+def term(option: Option) -> str:
+    """Write an option as it is typed: ``--epochs N``, ``--cache/--no-cache``."""
+    if is_switch(option):
+        return f"{option.flag}/--no-{option.flag[2:]}"
+    return f"{option.flag} {metavar(option)}"
+
+
+def is_switch(option: Option) -> bool:
+    """Whether an option is typed without a value."""
+    return option.type is bool and not option.many and not option.optional and not option.choices
+
+
+def metavar(option: Option) -> str:
+    """Name the value of an option: its choices where they are short, else its type."""
+    one = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "BOOLEAN"}[option.type]
+    words = "|".join(str(choice) for choice in option.choices)
+    if words and len(words) <= 18:
+        one = words
+    elif words:
+        one = "CHOICE"
+    return f"{one},..." if option.many else one
+
+
+def meaning(option: Option) -> str:
+    """Say what an option means, what it accepts and what it is when not given."""
+    accepts = "" if is_switch(option) or option.accepts in ("text", "a path") else option.accepts
+    facts = [accepts] if accepts else []
+    facts.append("required" if option.required else f"default: {default(option)}")
+    text = option.text if not option.text or option.text.endswith((".", "!", "?")) else option.text + "."
+    return f"{text} [{'; '.join(facts)}]".strip()
+
+
+def default(option: Option) -> str:
+    """Write an option's default as it would be typed."""
+    value = option.default
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value) or "empty"
+    return str(value) if str(value) else "empty"
+
+
+class RecipeOption(click.Option):
+    """A recipe's option. It hands on the text as typed: the recipe itself reads and judges it.
+
+    Args:
+        option: The option.
+    """
+
+    def __init__(self, option: Option) -> None:
+        self.option = option
+        declaration = f"{option.flag}/--no-{option.flag[2:]}" if is_switch(option) else option.flag
+        kind = {"is_flag": True, "default": None} if is_switch(option) else {"type": click.STRING}
+        super().__init__([declaration, PREFIX + option.name], **kind)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return the two columns of the help."""
+        return term(self.option), meaning(self.option)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Offer the choices, or files where a path is wanted."""
+        from click.shell_completion import CompletionItem
+
+        if self.option.type is Path:
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(str(choice)) for choice in self.option.choices if str(choice).startswith(incomplete)]
+
+
+def parameters(recipe: Recipe, only: tuple[str, ...] | None = None) -> list[click.Parameter]:
+    """Return click's parameters for a recipe's options.
+
+    Args:
+        recipe: The recipe.
+        only: Names of the options that are wanted, or None for all.
+    """
+    return [RecipeOption(option) for name, option in recipe.options.items() if only is None or name in only]
+
+
+def given(ctx: click.Context) -> dict[str, Any]:
+    """Return what was typed for a recipe's options, by name; take it out of the context's parameters."""
+    typed = {name: value for name, value in ctx.params.items() if name.startswith(PREFIX)}
+    for name in typed:
+        del ctx.params[name]
+    return {name.removeprefix(PREFIX): value for name, value in typed.items() if value is not None}
