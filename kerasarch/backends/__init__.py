@@ -17,7 +17,7 @@ else:
     from kerasarch.errors import BackendError
 
     raise BackendError(
-        f"Received Keras backend {_NAME!r}. Expected jax, tensorflow or torch; set KERAS_BACKEND before importing Keras."
+        f"Received Keras backend {_NAME!r}. Expected jax, tensorflow or torch; set KERAS_BACKEND to one."
     )
 
 __all__ = ["device_names", "memory_peak", "name", "synchronize", "version"]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 import keras
 
-from kerasarch.training.groups import LayerGroup, flatten
+from kerasarch.training.groups import LayerGroup, flatten, top_layers
 
 
 class Freezer:
@@ -36,6 +36,9 @@ class Freezer:
         self.model, self.groups = model, list(groups)
         self.keep_frozen, self.batch_norm = tuple(keep_frozen), batch_norm
         layers = flatten(model)
+        grouped = {id(layer) for group in self.groups for layer in group.layers}
+        # Layers with nothing to train (Normalization): frozen, so that no statistics move and the cache may lie above.
+        self._others = [layer for layer in top_layers(model) if id(layer) not in grouped]
         self._flags = [(layer, layer.trainable) for layer in layers]
         self._variable_flags = [(variable, variable.trainable) for variable in model.variables]
         self._noise = [
@@ -49,6 +52,8 @@ class Freezer:
     def open(self, names: Collection[str]) -> None:
         """Opens the groups of these names and freezes all others."""
         self.model.trainable = True  # parents first: setting a parent sets its children
+        for layer in self._others:
+            layer.trainable = False
         awake = set()
         for group in self.groups:
             for top in group.layers:

@@ -1,20 +1,27 @@
 """Transfer learning in stages on any Keras model."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
 from kerasarch.errors import UsageError
+from kerasarch.training.arrays import ArrayBatches
+from kerasarch.training.boundary import cut, nodes_restored
+from kerasarch.training.cache import BoundaryCache, FillCache, refusal
 from kerasarch.training.freezing import Freezer
 from kerasarch.training.group_optimizer import GroupOptimizer
 from kerasarch.training.groups import layer_groups
 from kerasarch.training.objective import Accuracy, SmoothedCrossentropy, gives_logits
 from kerasarch.training.rates import GroupRates
-from kerasarch.training.strategies import Strategy, plan
+from kerasarch.training.strategies import Stage, Strategy, plan
 from kerasarch.training.timeline import Timeline
 
 History = dict[str, list[float]]
+
+log = logging.getLogger(__name__)
 
 
 class GradualUnfreezing:
@@ -44,6 +51,12 @@ class GradualUnfreezing:
         loss: Loss of the model; default: cross-entropy for class numbers or probabilities.
         metrics: Metrics of the model; default: accuracy.
         label_smoothing: For the default loss.
+        cache: Whether the activations below the lowest open layer are kept for a stage, so that frozen layers run
+            once and not in every epoch: True in memory, a folder in memory-mapped files there, False not at all.
+            For graphs of layers (functional, sequential) only.
+        cache_gb: Limit of what is kept, in GB; a stage that needs more runs without, and says so in the log.
+        views: With augmented data: how many augmented versions of each image a cached stage goes round.
+        batch: Examples a batch where arrays are given.
         keep_frozen: Shell patterns of layer names that stay frozen when their group opens.
         batch_norm: ``"open"``: BatchNormalization learns with its group; ``"frozen"``: never.
         restore_trainable: Whether the original ``trainable`` flags come back at the end.
@@ -74,6 +87,10 @@ class GradualUnfreezing:
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
         label_smoothing: float = 0.0,
+        cache: bool | str | Path = True,
+        cache_gb: float = 4.0,
+        views: int = 4,
+        batch: int = 32,
         keep_frozen: Sequence[str] = (),
         batch_norm: Literal["open", "frozen"] = "open",
         restore_trainable: bool = False,
@@ -104,6 +121,7 @@ class GradualUnfreezing:
             )
         self._loss = loss or SmoothedCrossentropy(label_smoothing, from_logits=gives_logits(model))
         self._metrics = list(metrics) if metrics is not None else [Accuracy()]
+        self._cache, self._cache_gb, self._views, self._batch = cache, cache_gb, views, batch
         self._compile_options = dict(compile_options or {})
         self._restore_trainable = restore_trainable
         self._verbose = verbose
@@ -119,7 +137,7 @@ class GradualUnfreezing:
         """Trains all stages.
 
         Args:
-            train: A ``keras.utils.PyDataset``, such as ``kerasarch.data.Batches``.
+            train: ``kerasarch.data.batches(...)``, any ``keras.utils.PyDataset``, or a pair of arrays ``(x, y)``.
             validation_data: The same, or None.
             fit: Trains one stage: ``fit(name, model, data, *, epochs, validation_data, callbacks) -> history``. The
                 default is ``model.fit``; a run passes its resumable ``run.fit``.
@@ -132,32 +150,94 @@ class GradualUnfreezing:
             UsageError: The data is of no use here.
         """
         fit = fit or self._plain_fit
+        train = self._data(train, shuffle=True)
+        validation_data = None if validation_data is None else self._data(validation_data, shuffle=False)
+        epoch = getattr(train, "epoch", 0)
         histories: dict[str, History] = {}
         previous = None
-        steps = getattr(train, "steps", None) or train.num_batches
         try:
             for stage in self.stages:
+                # Where the plan has it, whatever early stopping left over: the same after a resume.
+                _go_to(train, epoch)
                 self._freezer.open(stage.open)
-                optimizer = self._rates.optimizer(stage, steps)
-                self._compile(self.model, optimizer, previous)
-                timeline = Timeline([group.name for group in self.groups], stage.open)
-                histories[stage.name] = fit(
-                    stage.name,
-                    self.model,
-                    train,
-                    epochs=stage.epochs,
-                    validation_data=validation_data,
-                    callbacks=[timeline, *callbacks],
-                )
-                previous = self.model.optimizer
+                with nodes_restored(self.model):
+                    histories[stage.name], previous = self._stage(
+                        stage, train, validation_data, previous, fit, callbacks
+                    )
+                epoch += stage.epochs
         finally:
             self._freezer.restore_noise()
+        _go_to(train, epoch)
         self._finish(previous)
         return histories
 
+    def _stage(self, stage, train, validation, previous, fit, callbacks):
+        """Trains one stage, on the open part alone where what lies below can be kept."""
+        optimizer = self._rates.optimizer(stage, getattr(train, "steps", None) or train.num_batches)
+        extra: list[keras.callbacks.Callback] = [Timeline([group.name for group in self.groups], stage.open)]
+        model, cache = self._cached(stage, train, validation)
+        if cache is not None:
+            train, validation = cache.train, cache.validation
+            extra.append(FillCache(cache))
+        try:
+            self._compile(model, optimizer, previous)
+            history = fit(
+                stage.name,
+                model,
+                train,
+                epochs=stage.epochs,
+                validation_data=validation,
+                callbacks=[*extra, *callbacks],
+            )
+        finally:
+            if cache is not None:
+                cache.close()
+        return history, model.optimizer
+
+    def _cached(self, stage: Stage, train: Any, validation: Any) -> tuple[keras.Model, BoundaryCache | None]:
+        """The model to train in a stage and its cache; the whole model and None where nothing is kept."""
+        if not self._cache:
+            return self.model, None
+        folder = None if self._cache is True else Path(self._cache)
+        if not hasattr(train, "batch"):
+            reason = "the data does not say which batch an epoch serves (kerasarch.data.batches does)"
+        else:
+            parts = cut(self.model)
+            reason = parts.refusal
+            if not reason:
+                cache = BoundaryCache(
+                    parts.base,
+                    train,
+                    validation,
+                    epochs=stage.epochs,
+                    views=self._views,
+                    folder=folder,
+                    name=stage.name,
+                )
+                reason = refusal(cache.size(), self._cache_gb, folder)
+        if reason:
+            log.warning("%s: activations are not kept, frozen layers run in every epoch: %s.", stage.name, reason)
+            return self.model, None
+        return parts.top, cache
+
+    def _data(self, data: Any, *, shuffle: bool) -> Any:
+        if isinstance(data, keras.utils.PyDataset):
+            return data
+        if isinstance(data, tuple | list) and len(data) == 2:
+            return ArrayBatches(*data, batch=self._batch, shuffle=shuffle)
+        raise UsageError(
+            f"Received data of {type(data).__name__}. Expected kerasarch.data.batches(...), a keras.utils.PyDataset or "
+            "a pair of arrays (x, y)."
+        )
+
     def _plain_fit(self, name, model, data, *, epochs, validation_data=None, callbacks=()):
         history = model.fit(
-            data, epochs=epochs, validation_data=validation_data, callbacks=list(callbacks), verbose=self._verbose
+            data,
+            epochs=epochs,
+            validation_data=validation_data,
+            callbacks=list(callbacks),
+            verbose=self._verbose,
+            shuffle=False,  # the order belongs to the data
         )
         return history.history
 
@@ -184,6 +264,11 @@ class GradualUnfreezing:
             self._freezer.restore()
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         self._compile(self.model, inner, None)
+
+
+def _go_to(data: Any, epoch: int) -> None:
+    if hasattr(data, "epoch") and hasattr(data, "start"):
+        data.epoch, data.start = epoch, 0
 
 
 def _carry(source, target, *names: str) -> None:
