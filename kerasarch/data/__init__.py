@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerasarch.data.augment import Augmentation
     from kerasarch.data.batches import Batches, batches
     from kerasarch.data.load import load_images
     from kerasarch.data.resumable import ResumableDataset
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ArrayImages": "source",
+    "Augmentation": "augment",
     "Batches": "batches",
     "ImageSource": "source",
     "ImageSplits": "splits",
@@ -24,7 +26,16 @@ _HOMES = {
     "load_images": "load",
 }
 
-__all__ = ["ArrayImages", "Batches", "ImageSource", "ImageSplits", "ResumableDataset", "batches", "load_images"]
+__all__ = [
+    "ArrayImages",
+    "Augmentation",
+    "Batches",
+    "ImageSource",
+    "ImageSplits",
+    "ResumableDataset",
+    "batches",
+    "load_images",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,16 +1,22 @@
 """Batches of images for Keras, deterministic and resumable at any position."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import grain
 import keras
 import numpy as np
+from absl import flags
 
+from kerasarch.data.augment import Augmentation
 from kerasarch.data.decode import check_channels
-from kerasarch.data.pipeline import Collate, Prepare
+from kerasarch.data.mix import Mix
+from kerasarch.data.pipeline import Collate, Prepare, PrepareAugmented
 from kerasarch.data.resumable import ResumableDataset
 from kerasarch.data.source import ImageSource
 from kerasarch.errors import DataError, UsageError
+
+# Within a worker process one batch after the other: more threads there only wait for each other.
+SERIAL = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
 
 
 class Batches(ResumableDataset):
@@ -18,14 +24,24 @@ class Batches(ResumableDataset):
 
     Made by :func:`batches`. ``batches[i]`` is ``(images, labels)``, batch ``start + i`` of epoch ``epoch``.
 
+    Args:
+        source: Where the images come from.
+        pipeline: Endless grain dataset of batches: uint8 or float32 images, channels last, and labels.
+        steps: Batches of a whole epoch.
+        workers: Processes that prepare batches ahead while they are asked for in order.
+
     Attributes:
         source: Where the images come from.
+        worker_count: Processes that prepare batches ahead.
     """
 
-    def __init__(self, source: ImageSource, pipeline: grain.MapDataset, steps: int):
+    def __init__(self, source: ImageSource, pipeline: grain.MapDataset, steps: int, workers: int = 0):
         super().__init__(steps)
         self.source = source
+        self.worker_count = workers
         self._pipeline = pipeline
+        self._ahead: Any = None  # iterator of the worker processes
+        self._ahead_at = -1  # position in the pipeline of what it gives next
 
     @property
     def labels(self) -> np.ndarray:
@@ -33,8 +49,28 @@ class Batches(ResumableDataset):
         return self.source.labels
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Batch ``index`` of an epoch, wherever the position stands."""
-        return self._pipeline[epoch * self.steps + index]
+        """Batch ``index`` of an epoch, wherever the position stands, prepared in this process."""
+        return _for_keras(*self._pipeline[epoch * self.steps + index])
+
+    def next_batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same, where the next requests are for the batches that follow: the workers prepare these meanwhile."""
+        if not self.worker_count:
+            return self.batch(epoch, index)
+        position = epoch * self.steps + index
+        if self._ahead is None or self._ahead_at != position:
+            self.close()
+            if not flags.FLAGS.is_parsed():
+                flags.FLAGS.mark_as_parsed()  # grain reads its own flags and refuses to in a program without absl.app
+            options = grain.MultiprocessingOptions(num_workers=self.worker_count, per_worker_buffer_size=2)
+            self._ahead = iter(self._pipeline[position:].to_iter_dataset(SERIAL).mp_prefetch(options))
+        self._ahead_at = position + 1
+        return _for_keras(*next(self._ahead))
+
+    def close(self) -> None:
+        """End the worker processes; they start again when they are needed."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
 
 def batches(
@@ -45,6 +81,7 @@ def batches(
     channels: int = 3,
     classes: int | None = None,
     labels: Literal["int", "one_hot"] = "int",
+    augment: Augmentation | None = None,
     shuffle: bool = True,
     seed: int = 0,
     drop_remainder: bool = False,
@@ -58,33 +95,53 @@ def batches(
         size: Height and width in pixels.
         channels: 1, 3 or 4.
         classes: Number of classes, for one-hot labels; those of the source unless given.
-        labels: ``"int"`` for class numbers, ``"one_hot"`` for rows.
+        labels: ``"int"`` for class numbers, ``"one_hot"`` for rows, which Mixup and CutMix need.
+        augment: Random changes; None for the pictures as they are.
         shuffle: A new order each epoch; otherwise the source's.
         seed: Seed of the order and of all that is random.
         drop_remainder: Leave out a last batch that is not full.
-        workers: Processes that decode.
+        workers: Processes that decode and augment; 0 does it in this one. They are spawned, so a script needs its
+            ``if __name__ == "__main__":``.
 
     Returns:
         Images float32 in [0, 255] laid out by ``keras.config.image_data_format()``, and labels.
 
     Raises:
-        UsageError: An argument is out of range.
+        UsageError: An argument is out of range, or Mixup or CutMix without one-hot labels.
         DataError: There are no images, or fewer than a batch where the remainder is dropped.
     """
     check_channels(channels)
-    if batch < 1 or workers < 0 or min(size) < 1 or labels not in ("int", "one_hot"):
+    if batch < 1 or workers < 0 or len(size) != 2 or min(size) < 1 or labels not in ("int", "one_hot"):
         raise UsageError(
-            "batches needs batch >= 1, a size of at least 1 by 1 pixels, workers >= 0 and labels 'int' or 'one_hot'. "
+            "batches needs batch >= 1, size (height, width) in pixels, workers >= 0 and labels 'int' or 'one_hot'. "
             f"Received batch={batch}, size={size}, workers={workers}, labels={labels!r}."
         )
+    classes = len(source.classes) if classes is None else classes
+    if classes < len(source.classes):
+        raise UsageError(f"The source has {len(source.classes)} classes. Received classes={classes}.")
+    augment = augment or Augmentation()
+    if augment.mixes and labels != "one_hot":
+        raise UsageError('Mixup and CutMix mix labels: pass labels="one_hot" and use a categorical loss.')
     if not len(source):
         raise DataError("There are no images to make batches of.")
     if drop_remainder and len(source) < batch:
         raise DataError(f"{len(source)} images do not fill a batch of {batch}. Use a smaller batch.")
-    channels_first = keras.config.image_data_format() == "channels_first"
-    dataset = grain.MapDataset.source(source).seed(seed)
-    dataset = dataset.shuffle() if shuffle else dataset
-    dataset = dataset.map(Prepare(tuple(size), channels))
-    collate = Collate(classes or len(source.classes), labels == "one_hot", channels_first)
-    dataset = dataset.batch(batch, drop_remainder=drop_remainder, batch_fn=collate)
-    return Batches(source, dataset.repeat(), len(dataset))
+    dataset = grain.MapDataset.source(source).seed(seed % 2**32)
+    if shuffle:
+        dataset = dataset.shuffle()
+    size = (int(size[0]), int(size[1]))
+    if augment.changes_pictures:
+        dataset = dataset.random_map(PrepareAugmented(size, channels, augment))
+    else:
+        dataset = dataset.map(Prepare(size, channels))
+    dataset = dataset.batch(batch, drop_remainder=drop_remainder, batch_fn=Collate(classes, labels == "one_hot"))
+    if augment.mixes:
+        dataset = dataset.random_map(Mix(augment))
+    return Batches(source, dataset.repeat(), len(dataset), workers)
+
+
+def _for_keras(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images of any type, channels last, to float32 in the layout that Keras is set to."""
+    if keras.config.image_data_format() == "channels_first":
+        images = np.moveaxis(images, -1, 1)
+    return np.ascontiguousarray(images, dtype=np.float32), labels

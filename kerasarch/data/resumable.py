@@ -2,6 +2,7 @@
 
 import sys
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -47,6 +48,10 @@ class ResumableDataset(keras.utils.PyDataset):
     def batch(self, epoch: int, index: int) -> Any:
         """Batch ``index`` of an epoch, wherever the position stands."""
 
+    def next_batch(self, epoch: int, index: int) -> Any:
+        """The same, for requests that come in order; a place to fetch ahead."""
+        return self.batch(epoch, index)
+
     @property
     def num_batches(self) -> int:
         """Batches of the current or next pass: fewer than ``steps`` where an interrupted epoch is continued."""
@@ -62,13 +67,22 @@ class ResumableDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Any:
         left = self.steps - self.start
         if self._opening:
-            position = index % left  # a sample to build the model with
-        else:
-            position = self._served if self._within else index
-            self._served += 1
+            return self.batch(self.epoch, self.start + index % left)  # a sample to build the model with
+        position = self._served if self._within else index
         if not 0 <= position < left:
             raise IndexError(f"Batch {position} was asked for; this pass has {left}.")
-        return self.batch(self.epoch, self.start + position)
+        self._served += 1
+        serve = self.next_batch if self._within else self.batch
+        return serve(self.epoch, self.start + position)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches from the position to the end of the epoch.
+
+        A loop of one's own: ``for x, y in data: ...``, then ``data.on_epoch_end()``, which goes to the next epoch.
+        """
+        for index in range(self.start, self.steps):
+            self._served = index - self.start + 1
+            yield self.next_batch(self.epoch, index)
 
     def on_epoch_begin(self) -> None:
         """Keras calls this at the beginning of every epoch."""
