@@ -1,24 +1,64 @@
-"""Training: transfer learning in stages, learning rates a layer group, the activations of frozen layers kept."""
+"""Training: transfer learning in stages, learning rates a layer group, the activations of frozen layers kept.
 
-from kerasarch.training.group_optimizer import GroupOptimizer
-from kerasarch.training.groups import LayerGroup, layer_groups
-from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
-from kerasarch.training.rates import group_rates
-from kerasarch.training.schedules import WarmupCosine
-from kerasarch.training.strategies import Stage, plan
-from kerasarch.training.timeline import Timeline
-from kerasarch.training.unfreezing import GradualUnfreezing
+The names are imported on first use, so that a recipe's module can share options without importing Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasarch.training.arrays import ArrayBatches
+    from kerasarch.training.group_optimizer import GroupOptimizer
+    from kerasarch.training.groups import LayerGroup, layer_groups
+    from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
+    from kerasarch.training.rates import group_rates
+    from kerasarch.training.schedules import WarmupCosine
+    from kerasarch.training.strategies import Stage, plan
+    from kerasarch.training.timeline import Timeline
+    from kerasarch.training.transfer import train_strategies
+    from kerasarch.training.transfer_options import TransferOptions
+    from kerasarch.training.unfreezing import GradualUnfreezing
+
+_HOMES = {
+    "Accuracy": "objective",
+    "ArrayBatches": "arrays",
+    "GradualUnfreezing": "unfreezing",
+    "GroupOptimizer": "group_optimizer",
+    "LayerGroup": "groups",
+    "SmoothedCrossentropy": "objective",
+    "Stage": "strategies",
+    "Timeline": "timeline",
+    "TransferOptions": "transfer_options",
+    "WarmupCosine": "schedules",
+    "group_rates": "rates",
+    "layer_groups": "groups",
+    "plan": "strategies",
+    "train_strategies": "transfer",
+}
 
 __all__ = [
     "Accuracy",
+    "ArrayBatches",
     "GradualUnfreezing",
     "GroupOptimizer",
     "LayerGroup",
     "SmoothedCrossentropy",
     "Stage",
     "Timeline",
+    "TransferOptions",
     "WarmupCosine",
     "group_rates",
     "layer_groups",
     "plan",
+    "train_strategies",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,79 @@
+"""Strategies of transfer learning, side by side, on the same images."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+from kerasarch.training.strategies import Strategy
+from kerasarch.training.transfer_options import SCRATCH, TransferOptions
+from kerasarch.training.unfreezing import GradualUnfreezing
+
+
+def train_strategies(
+    run: Any,
+    make: Callable[[bool], keras.Model],
+    train: Any,
+    validation: Any,
+    options: TransferOptions,
+    *,
+    scratch_rate: float = 3e-3,
+) -> Iterator[tuple[str, keras.Model, float]]:
+    """Train a fresh model by each strategy.
+
+    Args:
+        run: The run, whose ``fit`` makes every stage resumable.
+        make: Makes a model with a new head: with trained weights below it (True) or fresh ones (False).
+        train: Batches to learn from; every strategy sees the same ones in the same order.
+        validation: Batches to watch, or None.
+        options: The options.
+        scratch_rate: Learning rate where all weights are fresh.
+
+    Yields:
+        The strategy's name, its trained model and the seconds that training took.
+    """
+    start = train.state()
+    budget = None
+    for name in options.chosen:
+        fresh = name == SCRATCH
+        plan: Strategy = "full" if fresh else name  # type: ignore[assignment]
+        train.restore(start)
+        keras.utils.set_random_seed(run.seed)  # the same head for every strategy
+        staged = plan in ("gradual", "bottom-up")
+        if budget is None:
+            budget = options.epochs * _stages(make(True), options)
+        trainer = GradualUnfreezing(
+            make(not fresh),
+            strategy=plan,
+            patterns=options.open if plan == "selective" else (),
+            epochs=options.epochs if staged else budget,
+            max_stages=options.max_stages,
+            optimizer=options.optimizer,
+            learning_rate=scratch_rate if fresh else options.learning_rate,
+            decay=1.0 if fresh else options.decay,
+            weight_decay=options.weight_decay,
+            warmup_epochs=options.warmup_epochs,
+            label_smoothing=options.label_smoothing,
+            cache=options.cache_gb > 0,
+            cache_gb=options.cache_gb,
+            views=options.views,
+        )
+        began = time.monotonic()
+
+        def fit(stage: str, *arguments: Any, strategy: str = name, **keywords: Any) -> dict[str, list[float]]:
+            return run.fit(f"{strategy}/{stage}", *arguments, **keywords)
+
+        trainer.fit(train, validation, fit=fit, callbacks=_callbacks(options, validation))
+        yield name, trainer.model, time.monotonic() - began
+
+
+def _stages(model: keras.Model, options: TransferOptions) -> int:
+    return len(GradualUnfreezing(model, strategy="gradual", max_stages=options.max_stages).stages)
+
+
+def _callbacks(options: TransferOptions, validation: Any) -> list[keras.callbacks.Callback]:
+    if options.patience is None:
+        return []
+    monitor = "loss" if validation is None else "val_loss"
+    return [keras.callbacks.EarlyStopping(monitor, patience=options.patience, restore_best_weights=True)]

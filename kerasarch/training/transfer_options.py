@@ -1,0 +1,62 @@
+"""The options of transfer learning that recipes share; no Keras import, so that recipes can name them."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Interval
+
+SCRATCH = "scratch"
+"""Name of the control: the same network with fresh weights, trained for as many epochs."""
+
+COMPARED = ("gradual", "extract", "full")
+"""What ``compare`` trains besides the chosen strategy, and the control."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferOptions:
+    """Options of every recipe that transfers a trained network.
+
+    Args:
+        strategy: Which layers learn when: gradual opens one group after the other from the top down, extract trains
+            the head alone, full trains everything from the first step, bottom-up opens from the input upward after
+            the head, selective opens what --open names.
+        open: For the strategy selective: groups or layers that learn besides the head, such as stage4 or block_1*.
+        compare: Also train by the other strategies and from scratch, on the same images, and tabulate all of them.
+        epochs: Epochs of each stage. Strategies with one stage get as many epochs as the gradual one has in all.
+        max_stages: Stages at most; neighbouring groups of layers then open together.
+        batch: Images a batch.
+        optimizer: Optimizer of every layer group.
+        learning_rate: Rate of the head.
+        decay: Each group of layers learns so many times slower than the one above it.
+        warmup_epochs: Epochs over which the rate of a group rises after it opens.
+        weight_decay: Decoupled weight decay of the kernels.
+        label_smoothing: Part of a label's weight that is spread over all classes.
+        dropout: Dropout before the head.
+        patience: Stop a stage after so many epochs without a better validation loss and keep the best weights; none
+            trains all epochs.
+        cache_gb: Memory for the activations of frozen layers, in GB; 0 computes them in every epoch.
+        views: Augmented versions of each image that the frozen layers see.
+    """
+
+    strategy: Literal["gradual", "extract", "full", "bottom-up", "selective"] = "gradual"
+    open: tuple[str, ...] = ()
+    compare: bool = True
+    epochs: Annotated[int, Ge(1)] = 3
+    max_stages: Annotated[int, Ge(1)] = 5
+    batch: Annotated[int, Ge(1)] = 32
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "lion", "lamb", "nadam"] = "adamw"
+    learning_rate: Annotated[float, Gt(0)] = 1e-2
+    decay: Annotated[float, Ge(1)] = 2.6
+    warmup_epochs: Annotated[float, Ge(0)] = 0.5
+    weight_decay: Annotated[float, Ge(0)] = 1e-4
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Ge(1)] | None = None
+    cache_gb: Annotated[float, Ge(0)] = 2.0
+    views: Annotated[int, Ge(1)] = 4
+
+    @property
+    def chosen(self) -> list[str]:
+        """The strategies to train, the chosen one first."""
+        others = [*(name for name in COMPARED if name != self.strategy), SCRATCH] if self.compare else []
+        return [self.strategy, *others]
