@@ -78,8 +78,8 @@ class ImageNormalization(keras.layers.Layer):
         if self.channel_order == "bgr":
             x = ops.flip(x, axis=self._axis())
         shape = (-1, 1, 1) if self.data_format == "channels_first" else (-1,)
-        mean = np.reshape(np.asarray(self.mean, "float32"), shape)
-        std = np.reshape(np.asarray(self.std, "float32"), shape)
+        mean = ops.reshape(ops.convert_to_tensor(self.mean, "float32"), shape)
+        std = ops.reshape(ops.convert_to_tensor(self.std, "float32"), shape)
         return ops.cast((x * self.scale - mean) / std, self.compute_dtype)  # (B, H, W, C)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

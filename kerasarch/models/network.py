@@ -55,6 +55,12 @@ class Network(keras.Model):
     def preprocessing(self, value: Preprocessing | None) -> None:
         self._description = (self._description[0], value)
 
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+        """Apply the graph to an array, or to ``{"pixel_values": array}`` as the reference models are called."""
+        if isinstance(inputs, dict) and len(self.inputs) == 1 and self.inputs[0].name in inputs:
+            inputs = inputs[self.inputs[0].name]
+        return super().call(inputs, training=training, mask=mask, **kwargs)
+
     def get_compile_config(self) -> dict[str, Any]:
         """Return what ``compile`` was given, without ``jit_compile``.
 

@@ -1,1 +1,11 @@
-"""Reading and writing the public checkpoints of reference implementations."""
+"""Reading and writing the public checkpoints of reference implementations.
+
+One file a family maps names; everything else (files, folders, hubs, and that each variable gets exactly one tensor) is
+shared.
+"""
+
+from kerasarch.weights.export import to_pretrained
+from kerasarch.weights.pretrained import build_pretrained, from_pretrained, load_into
+from kerasarch.weights.sources import open_source
+
+__all__ = ["build_pretrained", "from_pretrained", "load_into", "open_source", "to_pretrained"]

@@ -1,0 +1,166 @@
+"""A checkpoint in memory, and the one way in which its tensors reach a model."""
+
+import dataclasses
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from kerasarch.errors import ShapeError, WeightsError
+from kerasarch.models import Preprocessing, adapt_channels
+
+Layout = Literal["huggingface", "timm", "keras", "kerasarch"]
+logger = logging.getLogger("kerasarch")
+
+# Name of a Keras variable to the name in PyTorch, and to its place among a layer's variables in Keras' files
+TORCH_NAMES = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+KERAS_PLACES = {"kernel": 0, "bias": 1, "gamma": 0, "beta": 1, "moving_mean": 2, "moving_variance": 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Tensors of a file or folder, and what it says about itself.
+
+    Attributes:
+        origin: Where it came from, for messages.
+        layout: Whose names and axis order the tensors have.
+        tensors: Name to array.
+        config: The reference's config as plain values, empty where there is none.
+        preprocessing: How pictures are prepared, where the checkpoint says so.
+    """
+
+    origin: str
+    layout: Layout
+    tensors: Mapping[str, np.ndarray]
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What a checkpoint turns out to be.
+
+    Attributes:
+        config: The family's config.
+        classes: Outputs of its head, 0 where it has none.
+        channels: Input channels of its first kernel.
+        preprocessing: What its weights expect.
+    """
+
+    config: Any
+    classes: int
+    channels: int
+    preprocessing: Preprocessing
+
+
+def to_keras(path: str, tensor: np.ndarray) -> np.ndarray:
+    """Bring a tensor of PyTorch's layout into Keras'.
+
+    Args:
+        path: Path of the variable, which tells kernels from vectors and depthwise kernels from others.
+        tensor: Output, input, height, width; or output, input; or one number a channel.
+    """
+    if not path.endswith("/kernel"):
+        return tensor
+    if tensor.ndim == 2:
+        return tensor.T
+    return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (2, 3, 1, 0))
+
+
+def to_torch(path: str, tensor: np.ndarray) -> np.ndarray:
+    """Bring a variable of Keras' layout into PyTorch's, the inverse of ``to_keras``."""
+    if not path.endswith("/kernel"):
+        return tensor
+    if tensor.ndim == 2:
+        return tensor.T
+    return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (3, 2, 0, 1))
+
+
+def _depthwise(path: str) -> bool:
+    return path.endswith("/depthwise/convolution/kernel")
+
+
+def assign(
+    model: keras.Model,
+    checkpoint: Checkpoint,
+    name_of: Callable[[str], str],
+    *,
+    ignored: str = r"(?!)",
+    fresh_head: bool = False,
+) -> None:
+    """Give every variable of a model its tensor: each exactly one, and none left over.
+
+    Nothing is assigned before everything is known to fit.
+
+    Args:
+        model: The model.
+        checkpoint: Where the tensors come from.
+        name_of: Path of a variable to the name of its tensor.
+        ignored: Regular expression for the names of tensors that are left out on purpose.
+        fresh_head: Leave the head as it is, because the classes differ.
+
+    Raises:
+        WeightsError: A variable has no tensor, a tensor no variable, or a shape does not fit. Both sides are named.
+    """
+    chosen: dict[str, tuple[Any, np.ndarray]] = {}
+    left_fresh = []
+    missing: list[str] = []
+    variables = {variable.path: variable for variable in model.weights}
+    stem = next((path for path in variables if path.startswith("stem_") and path.endswith("/kernel")), None)
+    for path, variable in variables.items():
+        if fresh_head and path.split("/")[0] == "head":
+            left_fresh.append(path)
+            continue
+        name = name_of(path)
+        if name not in checkpoint.tensors:
+            missing.append(f"{path} (expected tensor {name})")
+            continue
+        if name in chosen:
+            raise WeightsError(
+                f"{checkpoint.origin}: tensor {name} would go to both {chosen[name][0].path} and {path}."
+            )
+        tensor = np.asarray(checkpoint.tensors[name])
+        if checkpoint.layout in ("huggingface", "timm"):
+            tensor = to_keras(path, tensor)
+        if path == stem and tensor.ndim == 4:
+            tensor = _adapted(checkpoint, name, tensor, variable)
+        if tuple(tensor.shape) != tuple(variable.shape):
+            raise WeightsError(
+                f"{checkpoint.origin}: tensor {name} has shape {tuple(tensor.shape)} in Keras' layout, variable {path} "
+                f"has {tuple(variable.shape)}. Build the model with the sizes of the checkpoint."
+            )
+        chosen[name] = (variable, tensor)
+    known = re.compile(ignored)
+    unused = [name for name in checkpoint.tensors if name not in chosen and not known.search(name)]
+    if missing or unused:
+        raise WeightsError(f"{checkpoint.origin}: {_difference(missing, unused)} The checkpoint is of another model.")
+    for variable, tensor in chosen.values():
+        variable.assign(tensor)
+    if left_fresh:
+        logger.info("%s: the head stays fresh (%s): the classes differ.", checkpoint.origin, ", ".join(left_fresh))
+
+
+def _adapted(checkpoint: Checkpoint, name: str, tensor: np.ndarray, variable: Any) -> np.ndarray:
+    try:
+        return adapt_channels(tensor, variable.shape[2])
+    except ShapeError as error:
+        raise WeightsError(f"{checkpoint.origin}: tensor {name}: {error}") from error
+
+
+def _difference(missing: list[str], unused: list[str]) -> str:
+    parts = []
+    for names, text in ((missing, "variables without a tensor"), (unused, "tensors without a variable")):
+        if names:
+            more = ", ..." if len(names) > 3 else ""
+            parts.append(f"{len(names)} {text}: {', '.join(names[:3])}{more}.")
+    return " ".join(parts)

@@ -1,0 +1,264 @@
+"""Models with the weights of a checkpoint: new ones, and ones that exist already."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from kerasarch import models
+from kerasarch.errors import UsageError, WeightsError
+from kerasarch.models import Network
+from kerasarch.models.family import choose
+from kerasarch.models.mobilenet_v2 import DETAILS as MOBILENET_V2_DETAILS
+from kerasarch.models.resnet import DETAILS as RESNET_DETAILS
+from kerasarch.weights import mobilenet_v2, resnet
+from kerasarch.weights.checkpoint import Checkpoint, Identity, assign, logger
+from kerasarch.weights.sources import FORMS, open_source
+
+FAMILIES: dict[str, ModuleType] = {"resnet": resnet, "mobilenet_v2": mobilenet_v2}
+CONFIGS: dict[str, type] = {"resnet": models.ResNetConfig, "mobilenet_v2": models.MobileNetV2Config}
+DETAILS: dict[str, tuple[str, ...]] = {"resnet": RESNET_DETAILS, "mobilenet_v2": MOBILENET_V2_DETAILS}
+_PREFIXES = {"resnet": "resnet.", "mobilenet_v2": "mobilenet_v2."}
+
+
+def from_pretrained(
+    source: str | Path,
+    *,
+    classes: int | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    variant: str | None = None,
+    name: str | None = None,
+    **overrides: Any,
+) -> keras.Model:
+    """Return the model that a checkpoint describes, with its weights.
+
+    The checkpoint decides family, sizes and details. A Hugging Face folder of a model without head (``ResNetModel``)
+    gives a dictionary of ``last_hidden_state`` and ``pooler_output``, the latter ``(batch, width)``; everything else
+    logits.
+
+    ```python
+    model = kerasarch.from_pretrained("hf:microsoft/resnet-50")
+    model = kerasarch.from_pretrained("timm:resnet18.a1_in1k", classes=10, input_shape=(160, 160, 3))
+    ```
+
+    Args:
+        source: Folder in Hugging Face layout, ``hf:org/name[@revision]``, ``timm:name``, ``keras:name``, or a file
+            ``.safetensors``, ``.weights.h5``, ``.h5`` or ``.keras``. Only safetensors and HDF5 are read, never a
+            pickle.
+        classes: Outputs of the head; another number than the checkpoint's leaves the head fresh, 0 builds none.
+        input_shape: Height, width, channels; 1 to 4 channels adapt a first kernel of 3.
+        variant: Needed for a ``.weights.h5`` file of ours, which does not say what it is.
+        name: Name of the model.
+        **overrides: Fields of the family's config to replace, such as ``dropout`` or ``momentum``.
+
+    Raises:
+        UsageError: The source has no known form, or an override is unknown.
+        WeightsError: The checkpoint is missing, damaged, or of a model that is not built here.
+        DependencyError: The network or a package is missing.
+    """
+    checkpoint = open_source(source)
+    if checkpoint.layout == "kerasarch" and not checkpoint.config:
+        if variant is None:
+            raise WeightsError(
+                f"{source}: this file does not say which model it is. Give variant=, or use weights= of a builder."
+            )
+        shape = {} if input_shape is None else {"input_shape": input_shape}
+        arguments = {**shape, **({} if name is None else {"name": name}), **overrides}
+        found = checkpoint.tensors.get("head/0")
+        wanted = classes if classes is not None else (0 if found is None else found.shape[1])
+        model = models.build(variant, classes=wanted, **arguments)
+        load_checkpoint(model, checkpoint)
+        return model
+    family = _family(checkpoint)
+    if variant is not None:
+        raise UsageError(f"{source}: the checkpoint says what it is, variant={variant!r} is not needed. Leave it out.")
+    identity = _identify(family, checkpoint)
+    config = choose({}, identity.config, overrides)
+    shape = input_shape or (*identity.preprocessing.size, identity.channels)
+    model = _assemble(
+        family,
+        checkpoint,
+        dataclasses.replace(identity, config=config),
+        classes=identity.classes if classes is None else classes,
+        input_shape=shape,
+        name=name or family,
+    )
+    headless = checkpoint.layout == "huggingface" and identity.classes == 0
+    if headless and classes is None:
+        return _with_reference_outputs(model)
+    return model
+
+
+def build_pretrained(family: str, source: str, config: Any, *, classes: Any, input_shape: Any, name: str) -> Network:
+    """Return a model of this family and config with the weights of a source: ``weights=`` of the builders.
+
+    Args:
+        family: ``"resnet"`` or ``"mobilenet_v2"``.
+        source: ``"imagenet"`` or a source of ``from_pretrained``.
+        config: What the caller asked for; the fields in the family's ``DETAILS`` follow the checkpoint.
+        classes: Outputs of the head.
+        input_shape: Height, width, channels.
+        name: Name of the model.
+
+    Raises:
+        WeightsError: The checkpoint is missing, damaged, or its sizes are others.
+    """
+    if source == "imagenet":
+        source = f"keras:{FAMILIES[family].imagenet_name(config, input_shape)}"
+    checkpoint = open_source(source)
+    arguments = {"classes": classes, "input_shape": input_shape, "name": name}
+    if checkpoint.layout == "kerasarch" and not checkpoint.config:
+        model = models.FAMILIES[family][0](config, **arguments)
+        load_checkpoint(model, checkpoint)
+        return model
+    found = _family(checkpoint)
+    if found != family:
+        raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
+    identity = _identify(family, checkpoint)
+    details = {name: getattr(identity.config, name) for name in DETAILS[family]}
+    adapted = dataclasses.replace(config, **details)
+    wrong = _differences(adapted, identity.config)
+    if wrong:
+        raise WeightsError(
+            f"{checkpoint.origin}: another size than asked for: {wrong}. Choose the variant that fits the weights."
+        )
+    changed = {key: value for key, value in details.items() if getattr(config, key) != value}
+    if changed:
+        logger.info("%s: the checkpoint decides %s.", checkpoint.origin, changed)
+    return _assemble(family, checkpoint, identity, **arguments)
+
+
+def load_into(model: keras.Model, source: str | Path) -> keras.Model:
+    """Give a model that a builder of kerasarch made the weights of a source.
+
+    The head is left as it is when the classes differ, which is logged. Nothing changes when anything does not fit.
+
+    Args:
+        model: The model, also one from ``replace_head``.
+        source: As in ``from_pretrained``.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: The model is not one of kerasarch's.
+        WeightsError: The checkpoint is missing, damaged, or does not fit.
+    """
+    load_checkpoint(model, open_source(source))
+    return model
+
+
+def load_checkpoint(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Give a model the tensors of an open checkpoint; see ``load_into``."""
+    family, config = describe(model)
+    if checkpoint.layout != "kerasarch":
+        found = _family(checkpoint)
+        if found != family:
+            raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
+        wrong = _differences(config, _identify(family, checkpoint).config, ignored=("momentum", "dropout"))
+        if wrong:
+            raise WeightsError(
+                f"{checkpoint.origin}: made for another configuration: {wrong}. Build the model with "
+                f"weights={checkpoint.origin!r}."
+            )
+    _load(model, family, config, checkpoint)
+
+
+def describe(model: keras.Model) -> tuple[str, Any]:
+    """Return family and config of a model from a builder.
+
+    Raises:
+        UsageError: The model does not come from kerasarch.
+    """
+    architecture = getattr(model, "architecture", None)
+    if not isinstance(architecture, dict) or architecture.get("family") not in FAMILIES:
+        raise UsageError(
+            f"{model.name}: expected a model that kerasarch built. Received {type(model).__name__}; use "
+            f"model.load_weights."
+        )
+    family = architecture["family"]
+    return family, CONFIGS[family](**architecture["config"])
+
+
+def _differences(ours: Any, theirs: Any, ignored: tuple[str, ...] = ()) -> str:
+    names = [field.name for field in dataclasses.fields(ours) if field.name not in ignored]
+    return ", ".join(
+        f"{name} is {getattr(theirs, name)} in the file and {getattr(ours, name)} in the model"
+        for name in names
+        if getattr(ours, name) != getattr(theirs, name)
+    )
+
+
+def _family(checkpoint: Checkpoint) -> str:
+    if checkpoint.layout == "kerasarch":
+        architecture = checkpoint.config.get("architecture") or {}
+        if architecture.get("family") in FAMILIES:
+            return architecture["family"]
+    else:
+        for family, module in FAMILIES.items():
+            if module.recognises(checkpoint):
+                return family
+    names = ", ".join(list(checkpoint.tensors)[:3])
+    raise WeightsError(
+        f"{checkpoint.origin}: weights of a model that is not built here (tensors {names}, ...). "
+        f"Families: {', '.join(FAMILIES)}; a source is {FORMS}."
+    )
+
+
+def _identify(family: str, checkpoint: Checkpoint) -> Identity:
+    if checkpoint.layout != "kerasarch":
+        return FAMILIES[family].identify(checkpoint)
+    architecture = checkpoint.config["architecture"]
+    preprocessing = checkpoint.config.get("preprocessing")
+    return Identity(
+        CONFIGS[family](**architecture["config"]),
+        architecture["classes"],
+        architecture["channels"],
+        models.Preprocessing(**preprocessing) if preprocessing else models.IMAGENET,
+    )
+
+
+def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **arguments: Any) -> Network:
+    builder = models.FAMILIES[family][0]
+    model = builder(identity.config, preprocessing=identity.preprocessing, **arguments)
+    _load(model, family, identity.config, checkpoint)
+    return model
+
+
+def _load(model: keras.Model, family: str, config: Any, checkpoint: Checkpoint) -> None:
+    module = FAMILIES[family]
+    prefix = _PREFIXES[family]
+    if not any(name.startswith(prefix) for name in checkpoint.tensors):
+        prefix = ""
+    if checkpoint.layout == "kerasarch":
+
+        def name_of(path: str) -> str:
+            layer, variable = path.rsplit("/", 1)
+            return f"{layer}/{resnet.KERAS_PLACES[variable]}"
+    else:
+
+        def name_of(path: str) -> str:
+            return module.tensor_name(path, checkpoint.layout, config, prefix=prefix)
+
+    head = module.HEADS[checkpoint.layout]
+    ours = next((variable.shape[-1] for variable in model.weights if variable.path == "head/kernel"), 0)
+    kernel = checkpoint.tensors.get(name_of("head/kernel"))
+    theirs = 0 if kernel is None else kernel.shape[0 if checkpoint.layout in ("huggingface", "timm") else -1]
+    fresh = ours != theirs
+    ignored = module.IGNORED + (f"|^{head}[./]" if fresh else "")
+    assign(model, checkpoint, name_of, ignored=ignored, fresh_head=fresh)
+
+
+def _with_reference_outputs(model: Network) -> Network:
+    """Give a model without head the outputs of Hugging Face's, by name."""
+    groups = models.features(model)
+    last = [name for name in groups if name != "head"][-1]
+    return Network(
+        model.input,
+        {"last_hidden_state": groups[last], "pooler_output": groups["head"]},
+        name=model.name,
+        architecture=model.architecture,
+        preprocessing=model.preprocessing,
+    )

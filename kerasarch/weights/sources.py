@@ -1,0 +1,186 @@
+"""From the short string that names a source to a checkpoint in memory."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasarch.errors import DependencyError, UsageError, WeightsError
+from kerasarch.models import Preprocessing
+from kerasarch.weights import mobilenet_v2, resnet
+from kerasarch.weights.checkpoint import Checkpoint
+from kerasarch.weights.hdf5_files import read_archive, read_hdf5
+from kerasarch.weights.safetensors_files import read_safetensors, read_safetensors_folder
+
+FORMS = (
+    "a folder in Hugging Face layout, hf:org/name[@revision], timm:name, keras:name, "
+    "or a file .safetensors, .weights.h5, .h5 or .keras"
+)
+_FILES = {
+    **{name: (resnet.KERAS_URL, *entry) for name, entry in resnet.KERAS_FILES.items()},
+    **{name: (mobilenet_v2.KERAS_URL, *entry) for name, entry in mobilenet_v2.KERAS_FILES.items()},
+}
+# PIL's numbers of resampling filters, as preprocessor_config.json stores them
+_RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+
+
+def open_source(source: str | Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Args:
+        source: One of the forms in ``FORMS``.
+
+    Raises:
+        UsageError: The source has no known form or name.
+        WeightsError: The file or folder is missing or damaged.
+        DependencyError: The network or a package is missing; the message says which file to put where.
+    """
+    text = str(source)
+    if text.startswith("hf:"):
+        return _open_hub(text.removeprefix("hf:"), text)
+    if text.startswith("timm:"):
+        return _open_hub(f"timm/{text.removeprefix('timm:')}", text)
+    if text.startswith("keras:"):
+        path = _fetch_keras(text.removeprefix("keras:"))
+        return Checkpoint(text, "keras", read_hdf5(path))
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return open_folder(path)
+    if not path.exists():
+        raise WeightsError(f"{text}: no such file or folder. A source of weights is {FORMS}.")
+    return open_file(path)
+
+
+def open_file(path: Path) -> Checkpoint:
+    """Read a single file of weights.
+
+    Args:
+        path: The file.
+
+    Raises:
+        WeightsError: It is damaged or of an unknown kind.
+    """
+    if path.suffix == ".safetensors":
+        tensors = read_safetensors(path)
+        if any(name.startswith(("resnet.", "mobilenet_v2.", "embedder.", "conv_stem.")) for name in tensors):
+            raise WeightsError(
+                f"{path}: Hugging Face's tensors need their config.json. Give the folder instead of the file."
+            )
+        return Checkpoint(str(path), "timm", tensors)
+    if path.suffix == ".keras":
+        config, tensors = read_archive(path)
+        return Checkpoint(str(path), _keras_layout(tensors), tensors, config.get("config", {}))
+    if path.suffix in (".h5", ".hdf5"):
+        tensors = read_hdf5(path)
+        return Checkpoint(str(path), _keras_layout(tensors), tensors)
+    raise WeightsError(f"{path}: unknown kind of file. A source of weights is {FORMS}; pickles are never read.")
+
+
+def _keras_layout(tensors: dict[str, Any]) -> Any:
+    # Ours has layers in layers; keras.applications' models are flat.
+    return "kerasarch" if any(name.count("/") > 1 for name in tensors) else "keras"
+
+
+def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
+    """Read a folder in Hugging Face layout: config.json and safetensors, of transformers or timm.
+
+    Args:
+        folder: The folder.
+        origin: How to call it in messages.
+
+    Raises:
+        WeightsError: A file is missing or damaged.
+    """
+    origin = origin or str(folder)
+    config = _json(folder / "config.json")
+    tensors = read_safetensors_folder(folder)
+    if "model_type" in config:
+        preprocessor = folder / "preprocessor_config.json"
+        preprocessing = _huggingface_preprocessing(_json(preprocessor)) if preprocessor.is_file() else None
+        return Checkpoint(origin, "huggingface", tensors, config, preprocessing)
+    if "architecture" in config:
+        return Checkpoint(origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {})))
+    raise WeightsError(f"{origin}: config.json names neither model_type (transformers) nor architecture (timm).")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such file. Expected a folder in Hugging Face layout.") from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: not readable as JSON ({error}). Fetch it again.") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: expected a JSON object. Received {type(content).__name__}.")
+    return content
+
+
+def _huggingface_preprocessing(given: dict[str, Any]) -> Preprocessing:
+    size = given.get("crop_size") if given.get("do_center_crop") else given.get("size", 224)
+    size = size or given.get("size", 224)
+    if isinstance(size, dict):
+        side = size.get("shortest_edge", 224)
+        size = (size.get("height", side), size.get("width", side))
+    elif isinstance(size, int):
+        size = (size, size)
+    normalise = given.get("do_normalize", True)
+    return Preprocessing(
+        size=tuple(size),
+        mean=tuple(given.get("image_mean", (0.485, 0.456, 0.406))) if normalise else (0.0, 0.0, 0.0),
+        std=tuple(given.get("image_std", (0.229, 0.224, 0.225))) if normalise else (1.0, 1.0, 1.0),
+        scale=float(given.get("rescale_factor", 1 / 255)) if given.get("do_rescale", True) else 1.0,
+        interpolation=_RESAMPLING.get(given.get("resample", 2), "bilinear"),
+    )
+
+
+def _timm_preprocessing(given: dict[str, Any]) -> Preprocessing:
+    plain = Preprocessing()
+    return Preprocessing(
+        size=tuple(given.get("input_size", (3, 224, 224))[1:]),
+        mean=tuple(given.get("mean", plain.mean)),
+        std=tuple(given.get("std", plain.std)),
+        interpolation=given.get("interpolation", "bicubic"),
+    )
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def _fetch_keras(name: str) -> Path:
+    """Return the local copy of a keras.applications file, fetching it when it is not there."""
+    if name not in _FILES:
+        raise UsageError(f"keras:{name}: no such weights. There are: {', '.join(sorted(_FILES))}.")
+    url, file, digest = _FILES[name]
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    remedy = f"Fetch {url}{file} elsewhere and put it at {home / file}"
+    if _offline() and not (home / file).is_file():
+        raise DependencyError(f"keras:{name}: not in the cache, and HF_HUB_OFFLINE forbids the network. {remedy}.")
+    try:
+        return Path(keras.utils.get_file(file, url + file, cache_subdir="models", file_hash=digest))
+    except Exception as error:  # Keras raises bare Exceptions when a fetch fails
+        raise DependencyError(f"keras:{name}: {file} could not be fetched ({error}). {remedy}.") from error
+
+
+def _open_hub(name: str, origin: str) -> Checkpoint:
+    """Read a repository of the Hugging Face hub, from the cache or the network."""
+    repository, _, revision = name.partition("@")
+    if repository.count("/") != 1 or not all(repository.split("/")):
+        raise UsageError(f"{origin}: expected hf:org/name or hf:org/name@revision.")
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise DependencyError(f"{origin}: needs the package huggingface_hub: pip install 'kerasarch[hub]'.") from error
+    try:
+        folder = huggingface_hub.snapshot_download(
+            repository, revision=revision or None, allow_patterns=["*.json", "*.safetensors"]
+        )
+    except Exception as error:  # half a dozen unrelated classes, by cause and version of the hub's client
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DependencyError(
+            f"{origin}: could not be fetched ({reason}). Put config.json and model.safetensors of "
+            f"https://huggingface.co/{repository} into a folder and give that folder instead."
+        ) from error
+    return open_folder(Path(folder), origin)
