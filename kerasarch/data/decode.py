@@ -1,6 +1,7 @@
 """Image files to uint8 arrays: every mode that occurs in the wild becomes grey, RGB or RGBA of 8 bits."""
 
-import warnings
+import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,27 +9,56 @@ from PIL import Image, ImageOps
 
 from kerasarch.errors import DataError, UsageError
 
-MAX_PIXELS = 100_000_000  # Larger pictures are refused before they are unpacked: a small file may hold a huge one.
+# The formats of pictures. Pillow knows others, such as EPS, whose reading starts foreign programs.
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+MAX_PIXELS = 89_478_485  # Larger pictures are not unpacked, as a small file may hold a huge one; it is Pillow's bound.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, ZeroDivisionError, Image.DecompressionBombError)
 
 
-def open_image(path: Path) -> Image.Image:
-    """Read a file's header; the pixels stay where they are.
+def open_image(file: Path | io.BytesIO, path: Path) -> Image.Image:
+    """Read the header of an image; the pixels stay where they are.
+
+    Args:
+        file: The file, or its content.
+        path: What to call it.
 
     Raises:
         DataError: Not an image, or one of more than ``MAX_PIXELS``.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: too many pixels to unpack safely ({error})") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path}: not an image that Pillow can read ({_reason(error)})") from error
+        image = Image.open(file, formats=_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DataError(f"{path}: more than {MAX_PIXELS:,} pixels; the picture is not unpacked") from None
+    except _DAMAGE as error:
+        raise DataError(f"{path}: not an image that can be read ({_reason(error)})") from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise DataError(f"{path}: {image.width} by {image.height} pixels; at most {MAX_PIXELS} are unpacked")
+        raise DataError(f"{path}: more than {MAX_PIXELS:,} pixels; the picture is not unpacked")
     return image
+
+
+def check_decodable(file: Path | io.BytesIO, path: Path) -> None:
+    """Make sure, as cheaply as the format allows, that an image can be decoded.
+
+    A JPEG is decoded at an eighth of its size, which reads all of the file but skips most of the arithmetic; the
+    checksums of a PNG are verified; other formats are decoded.
+
+    Args:
+        file: The file, or its content.
+        path: What to call it.
+
+    Raises:
+        DataError: The file is no image, is damaged or is too large.
+    """
+    with open_image(file, path) as image:
+        try:
+            if image.format == "PNG":
+                image.verify()
+            else:
+                image.draft("L", (image.width // 8, image.height // 8))
+                image.load()
+        except _DAMAGE as error:
+            raise DataError(f"{path}: damaged ({_reason(error)})") from error
 
 
 def decode(path: Path) -> np.ndarray:
@@ -46,10 +76,10 @@ def decode(path: Path) -> np.ndarray:
     Raises:
         DataError: The file is no image, is damaged or is too large.
     """
-    with open_image(path) as image:
+    with open_image(path, path) as image:
         try:
             return _as_array(ImageOps.exif_transpose(image))
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
+        except _DAMAGE as error:
             raise DataError(f"{path}: damaged ({_reason(error)})") from error
 
 
@@ -87,6 +117,12 @@ def check_channels(channels: int) -> None:
         raise UsageError(f"channels must be 1 (grey), 3 (RGB) or 4 (RGBA). Received {channels}.")
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def _as_array(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)[..., np.newaxis]
@@ -107,4 +143,6 @@ def _stretched(values: np.ndarray) -> np.ndarray:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    # Pillow names a file that it reads from memory by its address.
+    text = str(error).split(" file <_io")[0].split(" <_io")[0].splitlines()
+    return text[0] if text else type(error).__name__

@@ -4,10 +4,9 @@ import difflib
 import logging
 from pathlib import Path
 
-import numpy as np
-
 from kerasarch.data.folder import read_folder
-from kerasarch.data.source import ArrayImages, ImageSource
+from kerasarch.data.npz import read_npz
+from kerasarch.data.source import ImageSource
 from kerasarch.data.splits import ImageSplits, check_fractions, stratified
 from kerasarch.errors import UsageError
 
@@ -28,7 +27,7 @@ def load_images(
 
     Parts that the source brings with it (folders named train, validation and test, arrays named x_test, splits of a
     dataset) are kept as they are; what is missing is split off the training part, class by class. Byte-identical images
-    of such a split always stay together.
+    of such a split always stay together; copies between given parts are reported by a warning.
 
     Args:
         source: ``"digits"`` and ``"letters"`` (bundled), a folder of class folders or with train, validation and test
@@ -51,29 +50,25 @@ def load_images(
     name, parts, skipped = _parts(str(source), seed, strict, offline)
     if skipped:
         logger.warning(
-            "%s: skipped %d of its files, the first: %s. All are listed in the attribute `skipped`.",
+            "%s: skipped %d of its files or classes, first: %s. The attribute `skipped` lists all.",
             name,
             len(skipped),
             skipped[0],
         )
-    wanted = {
-        "validation": 0.0 if "validation" in parts else validation,
-        "test": 0.0 if "test" in parts else test or 0.0,
-    }
-    if any(wanted.values()):
-        train = parts["train"]
-        identity = _identity(train)
-        rest, *held = stratified(train.labels, tuple(wanted.values()), seed=seed, identity=identity)
-        parts["train"] = train.subset(rest)
-        for part, positions in zip(wanted, held, strict=True):
-            if len(positions):
-                parts[part] = train.subset(positions)
-    return ImageSplits(
-        name, parts["train"].classes, parts["train"], parts["validation"], parts.get("test"), tuple(skipped)
+    _warn_of_copies(name, parts)
+    wanted = {"validation": validation, "test": test or 0.0}
+    wanted = {part: fraction for part, fraction in wanted.items() if part not in parts and fraction}
+    train = parts["train"]
+    positions = stratified(
+        train.labels, tuple(wanted.values()), seed=seed, identity=train.identity(), classes=train.classes
     )
+    for part, held in zip(("train", *wanted), positions, strict=True):
+        parts[part] = train.subset(held) if wanted else train
+    return ImageSplits(name, train.classes, parts["train"], parts["validation"], parts.get("test"), tuple(skipped))
 
 
 def _parts(source: str, seed: int, strict: bool, offline: bool) -> tuple[str, dict[str, ImageSource], tuple[str, ...]]:
+    """Name, given parts and skipped files of a source."""
     if source == "digits":
         from kerasarch.data.digits import digits
 
@@ -82,19 +77,31 @@ def _parts(source: str, seed: int, strict: bool, offline: bool) -> tuple[str, di
         from kerasarch.data.letters import letters
 
         return source, {"train": letters(seed=seed)}, ()
+    if source.startswith("tfds:"):
+        from kerasarch.data.tfds import read_tfds
+
+        return source, dict(read_tfds(source, offline=offline)), ()
     path = Path(source).expanduser()
     if path.is_dir():
         folder = read_folder(path, strict=strict)
-        return path.name, dict(folder.parts), folder.skipped
+        return path.resolve().name, dict(folder.parts), folder.skipped
+    if path.is_file() and path.suffix == ".npz":
+        return path.name, dict(read_npz(path)), ()
+    if path.is_file():
+        raise UsageError(
+            f"{source} is a file, but no .npz file. Data files are folders of class folders, or .npz files."
+        )
     close = difflib.get_close_matches(source, BUNDLED, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
     raise UsageError(
-        f"Unknown data {source!r}: neither {', '.join(BUNDLED)}, tfds:NAME[:SPLIT], nor an existing folder or .npz "
-        f"file.{hint}"
+        f"Unknown data {source!r}: no such folder or .npz file, and no name such as {', '.join(BUNDLED)} or "
+        f"tfds:NAME[:SPLIT].{f' Did you mean {close[0]!r}?' if close else ''}"
     )
 
 
-def _identity(source: ImageSource) -> list[bytes] | None:
-    return (
-        [np.ascontiguousarray(image).tobytes() for image in source.images] if isinstance(source, ArrayImages) else None
-    )
+def _warn_of_copies(name: str, parts: dict[str, ImageSource]) -> None:
+    """Say when parts that the source brings with it have images in common; they are left as they are."""
+    known = {part: set(digests) for part, source in parts.items() if (digests := source.identity()) is not None}
+    for part, digests in known.items():
+        shared = digests & known["train"] if part != "train" else ()
+        if shared:
+            logger.warning("%s: %d images of the %s part are also in the training part.", name, len(shared), part)

@@ -1,5 +1,6 @@
 """Labelled images with random access, decoded when they are asked for."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -45,6 +46,10 @@ class ImageSource(ABC):
     @abstractmethod
     def subset(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
         """The images at these positions, in this order; the classes stay."""
+
+    def identity(self) -> Sequence[bytes] | None:
+        """One value an image, equal for copies of an image, or None when that is not known."""
+        return None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,6 +119,10 @@ class ArrayImages(ImageSource):
     def image(self, index: int) -> np.ndarray:
         """One image, uint8 ``(height, width, channels)``."""
         return self.images[index]
+
+    def identity(self) -> list[bytes]:
+        """A hash of the pixels of each image."""
+        return [hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in self.images]
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> "ArrayImages":
         """The images at these positions, in this order; the classes stay."""

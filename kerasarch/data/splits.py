@@ -48,7 +48,12 @@ def check_fractions(validation: float, test: float | None) -> None:
 
 
 def stratified(
-    labels: np.ndarray, fractions: Sequence[float], *, seed: int, identity: Sequence[Hashable] | None = None
+    labels: np.ndarray,
+    fractions: Sequence[float],
+    *,
+    seed: int,
+    identity: Sequence[Hashable] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> list[np.ndarray]:
     """Split positions class by class, keeping identical images together.
 
@@ -60,6 +65,7 @@ def stratified(
         fractions: The wanted part of the images for every split after the first; the first gets the rest.
         seed: Same seed, same split.
         identity: One hashable value an image; equal values mean equal images. None: all differ.
+        classes: Names of the classes, for the message of an error.
 
     Returns:
         Sorted positions of the rest and of each fraction, ``1 + len(fractions)`` arrays.
@@ -79,11 +85,11 @@ def stratified(
     parts: list[list[int]] = [[] for _ in range(1 + len(fractions))]
     for label in sorted(units):
         members = units[label]
-        wanted = [max(1, round(fraction * len(members))) if fraction else 0 for fraction in fractions]
+        wanted = [max(1, round(fraction * len(members))) for fraction in fractions]
         if sum(wanted) >= len(members):
             raise DataError(
-                f"Class {label} has {len(members)} different images: too few for {1 + sum(map(bool, fractions))} "
-                "parts. Add images of this class, or give train and validation folders of your own."
+                f"Class {classes[label] if classes else label} has {len(members)} different images, too few for "
+                f"{1 + len(wanted)} parts. Add images of this class, or give train and validation parts of your own."
             )
         order = rng.permutation(len(members))
         start = 0
