@@ -14,6 +14,7 @@ from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
+from kerasarch.models.raw_pixels import accept_raw_pixels
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 
@@ -29,6 +30,7 @@ __all__ = [
     "Network",
     "Preprocessing",
     "ResNetConfig",
+    "accept_raw_pixels",
     "adapt_channels",
     "build",
     "features",

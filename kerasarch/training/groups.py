@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import keras
 
 from kerasarch.errors import UsageError
+from kerasarch.models.network import Network
 
 # `bn_Conv1` belongs to `Conv1`: in these names the kind of layer stands in front.
 _KIND_FIRST = re.compile(r"^(?:bn|relu|act|pad|drop)_(?=.)")
@@ -141,6 +142,8 @@ def is_graph(model: keras.layers.Layer) -> bool:
     """Whether the model is a graph of layers (functional or sequential) that its own ``call`` does not replace."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         return False
+    if isinstance(model, Network):  # its `call` only takes the picture out of a dict
+        return True
     return next(cls for cls in type(model).__mro__ if "call" in vars(cls)).__module__.startswith("keras.")
 
 
