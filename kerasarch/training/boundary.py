@@ -75,7 +75,7 @@ def _learns(layer: keras.layers.Layer) -> bool:
 
 
 def _is_random(layer: keras.layers.Layer) -> bool:
-    if getattr(layer, "seed_generator", None) is None:
+    if not layer._seed_generators:
         return False
     amounts = [getattr(layer, name) for name in ("rate", "stddev") if hasattr(layer, name)]
     return not amounts or any(amounts)

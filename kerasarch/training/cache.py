@@ -77,15 +77,17 @@ class BoundaryCache:
         """Computes everything now; otherwise it happens when the first batch is asked for."""
         if self._filled:
             return
-        self._filled = True
         if self._augmented:
             self._fill_epochs(range(self._first, self._first + self._views))
         else:
             self._fill_examples(range(self._first, self._first + self.epochs))
         if self._validation is not None:
-            store = self._store(_steps(self._validation) * self._batch, "validation")
-            for index in range(_steps(self._validation)):
-                self._rows[-1, index] = store.append(*self._computed(_get(self._validation, index)))
+            steps = _steps(self._validation)
+            batch = len(_fields(_get(self._validation, 0))[1])
+            store = self._store(steps * batch, "validation")
+            for index in range(steps):
+                self._rows[-1, index] = store.append(*self._computed(_get(self._validation, index), batch))
+        self._filled = True
         log.info("%s: kept the activations of %d examples below the open layers.", self.name, self.examples)
 
     @property
@@ -105,7 +107,7 @@ class BoundaryCache:
         store = self._store(len(epochs) * self._train.steps * self._batch, "train")
         for epoch in epochs:
             for index in range(self._train.steps):
-                self._rows[epoch, index] = store.append(*self._computed(self._train.batch(epoch, index)))
+                self._rows[epoch, index] = store.append(*self._computed(self._train.batch(epoch, index), self._batch))
 
     def _fill_examples(self, epochs: Sequence[int]) -> None:
         """Computes each example once and notes for every batch of the stage which ones it holds."""
@@ -116,7 +118,7 @@ class BoundaryCache:
         for (epoch, index), names in keys.items():
             new = [position for position, key in enumerate(names) if key not in row_of]
             if new:
-                activations, rest = self._computed(self._train.batch(epoch, index))
+                activations, rest = self._computed(self._train.batch(epoch, index), self._batch)
                 rows = store.append([array[new] for array in activations], [array[new] for array in rest])
                 row_of.update({names[position]: row for position, row in zip(new, rows, strict=True)})
             self._rows[epoch, index] = np.array([row_of[key] for key in names])
@@ -133,9 +135,9 @@ class BoundaryCache:
                 digest.update(np.ascontiguousarray(example))
         return [digest.digest() for digest in hashes]
 
-    def _computed(self, batch: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def _computed(self, batch: Any, size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         x, *rest = _fields(batch)
-        return self._activations(x, self._batch), [np.asarray(field) for field in rest]
+        return self._activations(x, size), [np.asarray(field) for field in rest]
 
     def _activations(self, x: Any, size: int) -> list[np.ndarray]:
         count = len(tree.flatten(x)[0])

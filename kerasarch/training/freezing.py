@@ -44,7 +44,7 @@ class Freezer:
         self._noise = [
             (layer, attribute, getattr(layer, attribute))
             for layer in layers
-            if getattr(layer, "seed_generator", None) is not None
+            if layer._seed_generators
             for attribute in self._NOISE
             if isinstance(getattr(layer, attribute, None), int | float)
         ]

@@ -78,7 +78,8 @@ class GroupRates:
         return GroupOptimizer(opened, paths, global_clipnorm=self.global_clipnorm)
 
     def _new(self, name: str, variables: Sequence[keras.Variable]) -> keras.optimizers.Optimizer:
-        config = {**self._config, "name": f"{self._config['name']}_{name}".replace("/", "_")}
+        # Keras counts optimizers in their names (adam_1): not in ours, which checkpoints hold.
+        config = {**self._config, "name": f"{self._class.__name__.lower()}_{name}".replace("/", "_")}
         config["learning_rate"] = WarmupCosine(self.rates[name])
         if self.weight_decay is not None:
             config["weight_decay"] = self.weight_decay

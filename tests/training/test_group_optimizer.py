@@ -163,7 +163,7 @@ def test_moving_average_of_weights(data):
         metrics=[],
         verbose=0,
     ).fit(training.ArrayBatches(*data, batch=4, shuffle=False))
-    reference, _, reference_head = linear_model()
+    _, _, reference_head = linear_model()
     weights, average = reference_head.get_weights()[0].astype("float64"), None
     for index in range(3):
         x, y = training.ArrayBatches(*data, batch=4, shuffle=False).batch(0, index)
@@ -180,9 +180,7 @@ def test_saved_model_keeps_optimizer_state(data, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert [v.path for v in loaded.optimizer.variables] == [v.path for v in model.optimizer.variables]
     for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(
-            keras.ops.convert_to_numpy(ours.value), keras.ops.convert_to_numpy(theirs.value)
-        )
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(ours.value), keras.ops.convert_to_numpy(theirs.value))
     assert len(model.optimizer.variables) == 2 + 2 * (1 + 2)  # the counts; per group a count and two moments
 
 
@@ -198,6 +196,4 @@ def test_bad_arguments():
     with pytest.raises(UsageError, match="Expected at least 1"):
         training.GradualUnfreezing(linear_model()[0], decay=0.5)
     with pytest.raises(UsageError, match="gradient_accumulation_steps"):
-        training.GradualUnfreezing(
-            linear_model()[0], optimizer=sgd(gradient_accumulation_steps=2), global_clipnorm=1.0
-        )
+        training.GradualUnfreezing(linear_model()[0], optimizer=sgd(gradient_accumulation_steps=2), global_clipnorm=1.0)
