@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -166,12 +166,12 @@ def options_of(function: Callable[..., Any], texts: Mapping[str, str]) -> dict[s
     where = f"recipe {getattr(function, '__name__', function)!r}"
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
         raise PluginError(f"{where}: its first parameter must be the run: def {function.__name__}(run: Run, *, ...).")
-    hints = get_type_hints(function, include_extras=True)
+    hints = _hints(function, where)
     options: dict[str, Option] = {}
     for parameter in parameters[1:]:
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             raise PluginError(f"{where}: parameter {parameter.name!r} must be keyword-only: put it after a bare *.")
-        hint = hints.get(parameter.name, str)
+        hint = hints.get(parameter.name, type(parameter.default) if type(parameter.default) in SCALARS else str)
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             found = _fields_of(hint, parameter, where)
         else:
@@ -180,13 +180,26 @@ def options_of(function: Callable[..., Any], texts: Mapping[str, str]) -> dict[s
             if option.name in options:
                 raise PluginError(f"{where}: option {option.flag} is defined twice.")
             options[option.name] = option
+    for option in options.values():
+        if option.type is bool and f"no_{option.name}" in options:
+            raise PluginError(f"{where}: --no-{option.flag[2:]} would mean two things. Rename no_{option.name}.")
     return options
+
+
+def _hints(owner: Any, where: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(owner, include_extras=True)
+    except Exception as error:  # an annotation is any expression, and may raise anything
+        raise PluginError(
+            f"{where}: its annotations cannot be read: {type(error).__name__}: {error}. Import what they name at module "
+            "level, outside `if TYPE_CHECKING`."
+        ) from error
 
 
 def _fields_of(kind: type, parameter: inspect.Parameter, where: str) -> list[Option]:
     from kerasarch.docstrings import arguments
 
-    texts, hints = arguments(kind.__doc__), get_type_hints(kind, include_extras=True)
+    texts, hints = arguments(kind.__doc__), _hints(kind, where)
     default = parameter.default
     options = []
     for field in dataclasses.fields(kind):
@@ -230,14 +243,21 @@ def option_of(name: str, hint: Any, default: Any, text: str, where: str) -> Opti
     if get_origin(hint) is tuple and len(get_args(hint)) == 2 and get_args(hint)[1] is Ellipsis:
         many, hint = True, peel(get_args(hint)[0])
     if get_origin(hint) is Literal:
-        choices = get_args(hint)
-        hint = type(choices[0])
+        choices = tuple(choice for choice in get_args(hint) if choice is not None)
+        optional |= len(choices) < len(get_args(hint))
+        hint = type(choices[0]) if choices else hint
     if hint not in SCALARS:
         raise PluginError(
             f"{where}: parameter {name!r} is annotated {hint}, which no option can be. Use int, float, bool, str, "
             "Path, Literal, X | None, tuple[X, ...], Annotated bounds, or one dataclass."
         )
-    return Option(name, hint, default, text, choices, tuple(bounds), optional, many)
+    option = Option(name, hint, default, text, choices, tuple(bounds), optional, many)
+    if option.required:
+        return option
+    try:
+        return dataclasses.replace(option, default=option.read(default))
+    except UsageError as error:
+        raise PluginError(f"{where}: the default of {error}") from None
 
 
 def bind(options: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,9 +282,13 @@ def bind(options: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, 
     return {name: option.read(values[name]) if name in values else option.default for name, option in options.items()}
 
 
-def did_you_mean(word: str, known: Any) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a sentence that offers the nearest known words, with a space before it, or nothing."""
     import difflib
 
-    near = difflib.get_close_matches(word, [str(name) for name in known], n=3, cutoff=0.55)
+    def alike(other: str) -> float:
+        return difflib.SequenceMatcher(None, word.lower().strip("-"), other.lower().strip("-")).ratio()
+
+    ranked = sorted(((alike(str(name)), str(name)) for name in known), key=lambda pair: (-pair[0], pair[1]))
+    near = [name for score, name in ranked[:3] if score >= max(0.6, ranked[0][0] - 0.15)]
     return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -15,6 +15,7 @@ A recipe imports no Keras at module level, so that the backend is still free whe
 
 import dataclasses
 import functools
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -211,6 +212,16 @@ class Recipe:
                 raise PluginError(f"recipe {self.name}: resumable names {name!r}, which is no option of it.")
         return options
 
+    def validate(self) -> None:
+        """Find out now what would otherwise go wrong when the recipe is run or has run.
+
+        Raises:
+            PluginError: The signature, an expectation, or a name in ``resumable`` is not one that a recipe may have.
+        """
+        for expected in self.expect.values():
+            meets(0.0, expected)
+        _ = self.options
+
     def bind(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Read values for the options and fill in the defaults.
 
@@ -254,11 +265,22 @@ class Recipe:
 
 
 def meets(value: Any, expected: str) -> bool:
-    """Whether a value meets an expectation such as ``>=0.9``; a missing value does not."""
-    match = re.fullmatch(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*", expected)
-    if match is None:
+    """Whether a value meets an expectation such as ``>=0.9``; what is missing or no number does not.
+
+    Raises:
+        PluginError: The expectation is not a comparison and a number.
+    """
+    match = re.fullmatch(r"\s*(>=|<=|==|>|<)\s*([-+.\deE]+)\s*", expected)
+    try:
+        bound = float(match[2]) if match else math.nan
+    except ValueError:
+        bound = math.nan
+    if match is None or math.isnan(bound):
         raise PluginError(f"expectation {expected!r} is not a comparison and a number, such as '>=0.9'.")
-    return value is not None and _COMPARISONS[match[1]](float(value), float(match[2]))
+    try:
+        return _COMPARISONS[match[1]](float(value), bound)
+    except (TypeError, ValueError):
+        return False
 
 
 def recipe(
@@ -267,7 +289,7 @@ def recipe(
     data: str = "",
     expect: Mapping[str, str] | None = None,
     resumable: Sequence[str] = (),
-    api: int = API,
+    api: int = 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function to be a recipe. The function stays as it is and gains an attribute ``recipe``.
 
@@ -278,7 +300,7 @@ def recipe(
         data: What it trains on unless told otherwise, in words.
         expect: Figures that a finished run is held against, such as ``{"accuracy": ">=0.9"}``.
         resumable: Options that may change when a run is resumed.
-        api: Version of the contract that it was written for.
+        api: Version of the contract that it was written for; a recipe that does not say speaks the first one.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:

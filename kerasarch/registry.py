@@ -8,24 +8,23 @@ entries of two plugins which share a name. ``KERASARCH_PLUGINS`` holds the distr
 by commas; ``none`` leaves the built-in ones alone.
 """
 
-import ast
 import contextlib
 import dataclasses
 import functools
 import importlib
 import os
 import sys
-import tomllib
 import types
-from collections.abc import Iterator, Mapping
-from importlib.machinery import ModuleSpec
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from kerasarch.docstrings import summary
+import kerasarch
 from kerasarch.errors import KerasarchError, PluginError, UsageError
-from kerasarch.options import did_you_mean
-from kerasarch.recipe import API, SUPPORTED_APIS, Recipe
+from kerasarch.sources import Summary, find_source, read_summary
+
+if TYPE_CHECKING:
+    from kerasarch.recipe import Recipe  # imported where a recipe is loaded: listing has no need of it
 
 Kind = Literal["recipes", "models", "layers"]
 KINDS: tuple[Kind, ...] = ("recipes", "models", "layers")
@@ -34,29 +33,6 @@ HOME = "kerasarch"
 
 REFUSED = frozenset({"keras", "tensorflow", "torch", "jax", "flax", "tf_keras"})
 """What a recipe's module may not import while its options are being read."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """What source text alone tells of an entry.
-
-    Args:
-        text: The docstring's first line.
-        task: The recipe's kind of work.
-        data: What the recipe trains on by default.
-        expect: Figures that the recipe is held against.
-        api: Version of the contract.
-        variants: The model's variants, the keys of its table ``VARIANTS``.
-        problem: Why nothing could be read, if so.
-    """
-
-    text: str = ""
-    task: str = ""
-    data: str = ""
-    expect: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    api: int = API
-    variants: tuple[str, ...] = ()
-    problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +71,7 @@ class Entry:
     @property
     def file(self) -> Path | None:
         """The source file, found without importing anything, or None."""
-        return _source_of(self.value.partition(":")[0])
+        return find_source(self.value.partition(":")[0])
 
     @functools.cached_property
     def summary(self) -> Summary:
@@ -103,7 +79,15 @@ class Entry:
         file = self.file
         if file is None:
             return Summary(problem=f"its module {self.value.partition(':')[0]} cannot be found")
-        return read_summary(file, self.value.partition(":")[2])
+        found = read_summary(file, self.value.partition(":")[2])
+        if self.kind == "models" and found.module:
+            return dataclasses.replace(found, text=found.module)  # a family's file says more than its builder
+        if self.kind == "recipes" and found.api != 1:
+            from kerasarch.recipe import SUPPORTED_APIS
+
+            if found.api not in SUPPORTED_APIS:
+                return dataclasses.replace(found, problem=_outdated(found.api))
+        return found
 
     def load(self) -> Any:
         """Import the module and return the object.
@@ -121,32 +105,38 @@ class Entry:
             return functools.reduce(getattr, attribute.split("."), importlib.import_module(module))
         except KerasarchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._broken(error) from error
 
-    def _load_recipe(self) -> Recipe:
+    def _load_recipe(self) -> "Recipe":
         with _without_keras():
             found = self._load()
         return _checked(getattr(found, "recipe", None), f"{self.qualified} ({self.origin})")
 
-    def _broken(self, error: Exception) -> PluginError:
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    def _broken(self, error: BaseException) -> PluginError:
+        cause = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
         remedy = "Please report this." if self.builtin else f"Update or remove it: pip uninstall {self.distribution}"
         return PluginError(f"{self.kind[:-1]} {self.name!r} of {self.origin} cannot be loaded. {cause}. {remedy}")
 
 
-def _checked(found: Any, where: str) -> Recipe:
+def _checked(found: Any, where: str) -> "Recipe":
+    from kerasarch.recipe import SUPPORTED_APIS, Recipe
+
     if not isinstance(found, Recipe):
         raise PluginError(f"{where} is not a recipe: decorate its function with kerasarch.recipe.recipe(...).")
     if found.api not in SUPPORTED_APIS:
-        newest = SUPPORTED_APIS[-1]
-        side = "kerasarch" if found.api > newest else "the plugin"
-        raise PluginError(
-            f"{where} speaks version {found.api} of the recipe contract, this kerasarch {SUPPORTED_APIS[0]} to "
-            f"{newest}. Update {side}."
-        )
-    found.options  # noqa: B018 - reads the signature, so that a bad one is an error of the plugin, here
+        raise PluginError(f"{where} {_outdated(found.api)}.")
+    found.validate()
     return found
+
+
+def _outdated(api: int) -> str:
+    from kerasarch.recipe import SUPPORTED_APIS
+
+    first, newest = SUPPORTED_APIS[0], SUPPORTED_APIS[-1]
+    window = str(newest) if first == newest else f"{first} to {newest}"
+    side = "kerasarch" if api > newest else "the plugin"
+    return f"speaks version {api} of the recipe contract, this kerasarch version {window}: update {side}"
 
 
 def entries(kind: Kind) -> list[Entry]:
@@ -155,6 +145,7 @@ def entries(kind: Kind) -> list[Entry]:
     Args:
         kind: ``recipes``, ``models`` or ``layers``.
     """
+    _adopt_recipes()
     found = [entry for entry in _installed(f"kerasarch.{kind}", kind) if entry.builtin or _allowed(entry.distribution)]
     if not any(entry.builtin for entry in found):
         found += _from_checkout(kind)
@@ -191,16 +182,19 @@ def find(kind: Kind, name: str) -> Entry:
     same = [entry.qualified for entry in everything if entry.name == name]
     if same:
         raise UsageError(f"several packages have a {kind[:-1]} called {name}. Choose one: {', '.join(same)}.")
+    from kerasarch.options import did_you_mean
+
     underscored = {known_name.replace("-", "_"): known_name for known_name in known}
     hint = (
         f" Did you mean {underscored[name.replace('-', '_')]}?"
         if name.replace("-", "_") in underscored
         else did_you_mean(name, known)
     )
-    raise UsageError(f"no {kind[:-1]} is called {name}.{hint} See: kerasarch {'list' if kind == 'recipes' else kind}")
+    see = {"recipes": "list", "models": "models", "layers": "doctor"}[kind]
+    raise UsageError(f"no {kind[:-1]} is called {name}.{hint} See: kerasarch {see}")
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str) -> "Recipe":
     """Load a recipe by name, by ``distribution:name``, or from a file: ``./my.py`` or ``./my.py:function``.
 
     Raises:
@@ -212,7 +206,7 @@ def load_recipe(name: str) -> Recipe:
     return load_file(Path(path), function) if path.endswith(".py") else find("recipes", name).load()
 
 
-def load_file(path: Path, function: str = "") -> Recipe:
+def load_file(path: Path, function: str = "") -> "Recipe":
     """Load a recipe from a Python file, under the guard that refuses Keras.
 
     Args:
@@ -236,16 +230,13 @@ def load_file(path: Path, function: str = "") -> Recipe:
     try:
         with _without_keras():
             spec.loader.exec_module(module)
-    except KerasarchError:
-        raise
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    except (Exception, SystemExit) as error:
+        del sys.modules[module_name]
+        if isinstance(error, KerasarchError):
+            raise
+        cause = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
         raise PluginError(f"{path} cannot be imported. {cause}.") from error
-    own = {
-        name: value.recipe
-        for name, value in vars(module).items()
-        if isinstance(getattr(value, "recipe", None), Recipe) and value.__module__ == module_name
-    }
+    own = _recipes_in(module)
     if function and function not in own:
         raise UsageError(f"{path} has no recipe {function}. It has: {', '.join(own) or 'none'}.")
     if not function and len(own) != 1:
@@ -255,35 +246,17 @@ def load_file(path: Path, function: str = "") -> Recipe:
     return _checked(own[function] if function else next(iter(own.values())), str(path))
 
 
-def read_summary(file: Path, attribute: str) -> Summary:
-    """Read a docstring's first line and the decorator's literal arguments from source text, without running it."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        return Summary(problem=f"{file.name} cannot be read: {type(error).__name__}: {error}".splitlines()[0])
-    node = next((node for node in tree.body if getattr(node, "name", None) == attribute.split(".")[0]), None)
-    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return Summary(text=summary(ast.get_docstring(tree)), variants=_variants(tree))
-    known = {field.name for field in dataclasses.fields(Summary)}
-    literals: dict[str, Any] = {}
-    for decorator in node.decorator_list:
-        for keyword in getattr(decorator, "keywords", []):
-            with contextlib.suppress(ValueError):
-                if keyword.arg in known:
-                    literals[keyword.arg] = ast.literal_eval(keyword.value)
-    literals |= {"text": summary(ast.get_docstring(node)), "variants": _variants(tree)}
-    return Summary(**literals)
+def _recipes_in(module: types.ModuleType) -> dict[str, "Recipe"]:
+    """The recipes that a module defines itself, by the names of their functions."""
+    from kerasarch.recipe import Recipe
 
-
-def _variants(tree: ast.Module) -> tuple[str, ...]:
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
-        if any(isinstance(target, ast.Name) and target.id == "VARIANTS" for target in targets) and isinstance(
-            value, ast.Dict
-        ):
-            return tuple(str(key.value) for key in value.keys if isinstance(key, ast.Constant))
-    return ()
+    found = {}
+    for value in vars(module).values():
+        attributes = getattr(type(value), "__dict__", None) and getattr(value, "__dict__", None)
+        declared = attributes.get("recipe") if isinstance(attributes, dict) else None
+        if isinstance(declared, Recipe) and value.__module__ == module.__name__:
+            found[value.__name__] = declared
+    return found
 
 
 def _allowed(distribution: str) -> bool:
@@ -302,13 +275,35 @@ def _installed(group: str, kind: Kind) -> Iterator[Entry]:
     import importlib.metadata
 
     for point in importlib.metadata.entry_points(group=group):
-        distribution = point.dist
-        name, version = (distribution.name, distribution.version) if distribution else ("unknown", "")
-        yield Entry(kind, point.name, point.value, name, version)
+        yield Entry(kind, point.name, point.value, *_identity(point.dist))
+
+
+def _identity(distribution: Any) -> tuple[str, str]:
+    """A distribution's name and version, read off its metadata: the email parser that the library uses is slow."""
+    if distribution is None:
+        return "unknown", ""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    found = {}
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if not colon:
+            break  # the header ends here
+        found.setdefault(key.lower(), value.strip())
+    return found.get("name", "unknown"), found.get("version", "")
+
+
+def _adopt_recipes() -> None:
+    """In a checkout, make its folder recipes/ the package ``kerasarch.recipes``, installed or not."""
+    package = Path(kerasarch.__file__).parent
+    root = str(package.parent)
+    if root not in kerasarch.__path__ and not (package / "recipes").is_dir() and Path(root, "recipes").is_dir():
+        kerasarch.__path__.append(root)
 
 
 def _from_checkout(kind: Kind) -> list[Entry]:
     """The built-in entries when kerasarch runs from a checkout that is not installed."""
+    import tomllib
+
     file = Path(__file__).parent.parent / "pyproject.toml"
     if not file.is_file():
         return []
@@ -317,27 +312,6 @@ def _from_checkout(kind: Kind) -> list[Entry]:
         return []
     points = project.get("entry-points", {}).get(f"kerasarch.{kind}", {})
     return [Entry(kind, name, value, HOME, project["version"]) for name, value in points.items()]
-
-
-def _source_of(module: str) -> Path | None:
-    """Find a module's file by asking the import system's finders, part by part, without importing the parents."""
-    path: Any = None
-    spec: ModuleSpec | None = None
-    parts = module.split(".")
-    for end in range(1, len(parts) + 1):
-        spec = None
-        for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
-            try:
-                spec = find_spec(".".join(parts[:end]), path, None) if find_spec else None
-            except Exception:  # noqa: BLE001 - a stranger's finder must not break a listing
-                spec = None
-            if spec is not None:
-                break
-        if spec is None:
-            return None
-        path = spec.submodule_search_locations
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
 class _Guard:

@@ -37,7 +37,8 @@ def metavar(option: Option) -> str:
 
 def meaning(option: Option) -> str:
     """Say what an option means, what it accepts and what it is when not given."""
-    accepts = "" if is_switch(option) or option.accepts in ("text", "a path") else option.accepts
+    said = is_switch(option) or (option.type in (str, Path) and not option.choices and not option.many)
+    accepts = "" if said else option.accepts
     facts = [accepts] if accepts else []
     facts.append("required" if option.required else f"default: {default(option)}")
     text = option.text if not option.text or option.text.endswith((".", "!", "?")) else option.text + "."
