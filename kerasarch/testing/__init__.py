@@ -16,11 +16,26 @@ from kerasarch.testing.findings import ConformanceError, Finding
 
 if TYPE_CHECKING:
     from kerasarch.testing.definitions import check_layer, check_model
+    from kerasarch.testing.processes import choose_backend
     from kerasarch.testing.recipes import check_recipe
 
-__all__ = ["ConformanceError", "Example", "Finding", "Integers", "check_layer", "check_model", "check_recipe"]
+__all__ = [
+    "ConformanceError",
+    "Example",
+    "Finding",
+    "Integers",
+    "check_layer",
+    "check_model",
+    "check_recipe",
+    "choose_backend",
+]
 
-_HOMES = {"check_layer": "definitions", "check_model": "definitions", "check_recipe": "recipes"}
+_HOMES = {
+    "check_layer": "definitions",
+    "check_model": "definitions",
+    "check_recipe": "recipes",
+    "choose_backend": "processes",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,20 @@ def chosen(backend: str) -> list[str]:
     )
 
 
+def choose_backend() -> str:
+    """Fix the backend of a test process: ``KERAS_BACKEND`` where it is set, else the first one that is installed.
+
+    Call it before Keras is imported, as in a ``conftest.py``.
+
+    Returns:
+        The backend's name.
+
+    Raises:
+        BackendError: None is installed.
+    """
+    return os.environ.setdefault("KERAS_BACKEND", chosen("all")[0])
+
+
 def environment(backend: str | None) -> dict[str, str]:
     """Return this process's environment with a backend fixed and without TensorFlow's greeting."""
     return os.environ | ({"KERAS_BACKEND": backend} if backend else {}) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
