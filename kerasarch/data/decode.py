@@ -61,14 +61,15 @@ def check_decodable(file: Path | io.BytesIO, path: Path) -> None:
             raise DataError(f"{path}: damaged ({_reason(error)})") from error
 
 
-def decode(path: Path) -> np.ndarray:
-    """Read one image file.
+def decode(file: Path | io.BytesIO, path: Path | None = None) -> np.ndarray:
+    """Read one image.
 
     The orientation noted by the camera (EXIF) is applied; palettes, CMYK, YCbCr and the like become RGB, 1, 16 and 32
     bits a pixel become 8 bits of grey, transparency is kept as a fourth channel.
 
     Args:
-        path: The file; of an animation the first picture is read.
+        file: The file, or its content; of an animation the first picture is read.
+        path: What to call the content.
 
     Returns:
         uint8, ``(height, width, channels)`` with 1, 3 or 4 channels.
@@ -76,7 +77,8 @@ def decode(path: Path) -> np.ndarray:
     Raises:
         DataError: The file is no image, is damaged or is too large.
     """
-    with open_image(path, path) as image:
+    path = path or file
+    with open_image(file, path) as image:
         try:
             return _as_array(ImageOps.exif_transpose(image))
         except _DAMAGE as error:
