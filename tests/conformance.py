@@ -1,0 +1,132 @@
+"""What every layer and model must do; one row in a table of the test files buys all of it."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+# PyTorch 2.13 with NumPy 2.5 warns whenever Keras turns a tensor into an array.
+QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One layer or model under test.
+
+    Attributes:
+        name: Shown by pytest.
+        make: Makes the layer; takes ``dtype``.
+        shape: Of one example, without the batch.
+    """
+
+    name: str
+    make: Callable[..., keras.layers.Layer]
+    shape: tuple[int, ...]
+
+    def inputs(self, count: int = 2) -> np.ndarray:
+        return np.random.default_rng(0).normal(size=(count, *self.shape)).astype("float32")
+
+
+def to_numpy(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+def randomise(model: keras.Model, seed: int = 0) -> None:
+    """Give every variable random values of a healthy size; variances are positive, fresh statistics hide mistakes."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        name = variable.path.rsplit("/", 1)[-1]
+        if name in ("gamma", "moving_variance"):
+            value = rng.uniform(0.5, 1.5, variable.shape)
+        elif name == "kernel":
+            value = rng.normal(size=variable.shape) * np.sqrt(1.5 / max(1, np.prod(variable.shape[:-1])))
+        else:
+            value = rng.normal(size=variable.shape) * 0.1
+        variable.assign(value.astype("float32"))
+
+
+def as_model(row: Row, **kwargs) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layer = row.make(**kwargs)
+    if isinstance(layer, keras.Model):
+        return layer
+    inputs = keras.Input(row.shape)
+    return keras.Model(inputs, layer(inputs))
+
+
+def check_shapes_and_batches(row: Row) -> None:
+    """The symbolic shape is the actual one, for an unknown batch too, and examples do not see each other."""
+    model = as_model(row)
+    randomise(model)
+    x = row.inputs(3)
+    y = to_numpy(model(x))
+    assert (None, *y.shape[1:]) == tuple(model.output.shape)
+    assert y.shape == tuple(model.compute_output_shape(x.shape))
+    if not isinstance(row.make(), keras.Model):
+        assert tuple(row.make().compute_output_shape((None, *row.shape))) == (None, *y.shape[1:])
+    np.testing.assert_allclose(to_numpy(model(x[[2, 0, 1]]))[1], y[0], atol=1e-5, rtol=1e-4)
+    assert np.isfinite(y).all()
+
+
+def check_saving(row: Row, folder) -> None:
+    """A ``.keras`` file brings back the same outputs, and the config the same layer."""
+    model = as_model(row)
+    randomise(model)
+    x = row.inputs()
+    model.save(folder / "model.keras")
+    again = keras.saving.load_model(folder / "model.keras")
+    np.testing.assert_allclose(to_numpy(again(x)), to_numpy(model(x)), atol=1e-6, rtol=1e-6)
+    assert [variable.path for variable in again.weights] == [variable.path for variable in model.weights]
+    layer = row.make()
+    if not isinstance(layer, keras.Model):
+        assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def check_policy(row: Row, policy: str) -> None:
+    """The dtype policy reaches every child: results are in half precision, near the others."""
+    exact = as_model(row)
+    half = as_model(row, dtype=policy)
+    randomise(exact)
+    randomise(half)
+    compute = keras.dtype_policies.get(policy).compute_dtype
+    for layer in half._flatten_layers(include_self=False):
+        if not isinstance(layer, keras.layers.InputLayer):
+            assert layer.dtype_policy.name == policy, layer.path
+    x = row.inputs()
+    y = half(x)
+    assert keras.backend.standardize_dtype(y.dtype) == compute
+    reference = to_numpy(exact(x))
+    assert np.abs(to_numpy(y) - reference).max() < 0.1 * max(1.0, np.abs(reference).max())
+
+
+def check_training(row: Row) -> None:
+    """One step moves every trainable variable and, where there is normalisation, its statistics."""
+    model = as_model(row)
+    randomise(model)
+    before = {variable.path: to_numpy(variable).copy() for variable in model.weights}
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x = row.inputs(4)
+    target = np.random.default_rng(1).normal(size=(4, *model.output.shape[1:])).astype("float32")
+    if not model.weights:
+        return
+    model.train_on_batch(x, target)
+    same = [path for path, value in before.items() if np.array_equal(value, to_numpy(_by_path(model, path)))]
+    assert not same
+
+
+def _by_path(model, path):
+    return next(variable for variable in model.weights if variable.path == path)
+
+
+def check_jit(row: Row) -> None:
+    """Compiled and eager outputs agree."""
+    if os.environ["KERAS_BACKEND"] == "torch":
+        pytest.skip("torch.compile needs a C++ compiler and minutes")
+    model = as_model(row)
+    randomise(model)
+    model.compile(jit_compile=True)
+    x = row.inputs()
+    np.testing.assert_allclose(model.predict(x, verbose=0), to_numpy(model(x)), atol=1e-5, rtol=1e-4)
