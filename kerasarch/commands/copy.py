@@ -20,8 +20,8 @@ from kerasarch.registry import load_recipe
     short_help="Copy a recipe's source into a file of yours",
     help=(
         "Copy a recipe's source into a file of yours, to change and to run by its path.\n\nDEST is a file or a folder, "
-        "by default a file with the recipe's name in this folder. Relative imports become absolute ones, so the copy goes "
-        "on using the package that it comes from."
+        "by default a file with the recipe's name in this folder. Relative imports become absolute ones, so that the "
+        "copy goes on using the package that it comes from."
     ),
 )
 @click.argument("name", type=RecipeName())
