@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
+    from kerasarch.training.early_stopping import EarlyStopping
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Accuracy": "objective",
     "ArrayBatches": "arrays",
+    "EarlyStopping": "early_stopping",
     "GradualUnfreezing": "unfreezing",
     "GroupOptimizer": "group_optimizer",
     "LayerGroup": "groups",
@@ -39,6 +41,7 @@ _HOMES = {
 __all__ = [
     "Accuracy",
     "ArrayBatches",
+    "EarlyStopping",
     "GradualUnfreezing",
     "GroupOptimizer",
     "LayerGroup",

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from keras import tree
 
 from kerasarch.errors import UsageError
+from kerasarch.training.activation_store import ActivationStore
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class BoundaryCache:
     Args:
         base: The part of the model below the boundary.
         train: Training data with ``batch(epoch, index)``, ``epoch`` and ``steps``, such as ``kerasarch.data.Batches``.
+            With ``order(epoch)``, the places of an epoch's examples in the source, they need not be loaded to be known
+            again in later epochs; without, their content tells.
         validation: Validation data: the same, or any ``keras.utils.PyDataset``; or None.
         epochs: Epochs of the stage.
         views: Augmented versions of an example; used only with augmentation.
@@ -51,37 +54,38 @@ class BoundaryCache:
         self.base, self.epochs, self.folder, self.name = base, epochs, folder, name
         self._train, self._validation = train, validation
         self._first = train.epoch
-        self._augmented = getattr(train, "augment", None) is not None
+        self._replayed = epochs == 1 or changes(train)
         self._views = min(views, epochs)
-        self._stores: list[_Store] = []
+        self._stores: list[ActivationStore] = []
         self._rows: dict[tuple[int, int], np.ndarray] = {}
         self._filled = False
         # A copy keeps everything that the training loop asks of the data (position, state) and serves other batches.
         self.train = copy.copy(train)
-        self.train.batch = self._train_batch
+        self.train.batch = self.train.next_batch = self._train_batch
         self.validation = None if validation is None else _Replay(self._validation_batch, _steps(validation))
 
     def size(self) -> int:
         """Bytes that the cache will take, at most; computes one batch."""
         x, y, *_ = _fields(self._train.batch(self._first, 0))
-        batch = len(y)
-        example = sum(array[0].nbytes for array in self._activations(x, batch))
-        whole = self._train.steps * batch
-        labels = getattr(self._train, "labels", None)
-        examples = self._views * whole if self._augmented else max(whole, 0 if labels is None else len(labels))
-        if self._validation is not None:
+        example = sum(array[0].nbytes for array in self._activations(x, len(y)))
+        examples = self._train_rows(len(y))
+        if self.validation is not None:
             examples += _steps(self._validation) * len(_fields(_get(self._validation, 0))[1])
         return examples * example
+
+    def _train_rows(self, batch: int) -> int:
+        whole = self._train.steps * batch
+        if self._replayed:
+            return self._views * whole
+        labels = getattr(self._train, "labels", None)
+        return max(whole, 0 if labels is None else len(labels))
 
     def fill(self) -> None:
         """Computes everything now; otherwise it happens when the first batch is asked for."""
         if self._filled:
             return
-        if self._augmented:
-            self._fill_epochs(range(self._first, self._first + self._views))
-        else:
-            self._fill_examples(range(self._first, self._first + self.epochs))
-        if self._validation is not None:
+        self._fill_train()
+        if self.validation is not None:
             steps = _steps(self._validation)
             batch = len(_fields(_get(self._validation, 0))[1])
             store = self._store(steps * batch, "validation")
@@ -101,39 +105,26 @@ class BoundaryCache:
             store.close()
         self._stores.clear()
 
-    def _fill_epochs(self, epochs: Sequence[int]) -> None:
-        first = self._train.batch(epochs[0], 0)
-        self._batch = len(_fields(first)[1])
-        store = self._store(len(epochs) * self._train.steps * self._batch, "train")
-        for epoch in epochs:
-            for index in range(self._train.steps):
-                self._rows[epoch, index] = store.append(*self._computed(self._train.batch(epoch, index), self._batch))
-
-    def _fill_examples(self, epochs: Sequence[int]) -> None:
-        """Computes each example once and notes for every batch of the stage which ones it holds."""
-        self._batch = len(_fields(self._train.batch(epochs[0], 0))[1])
-        keys = {(epoch, index): self._keys(epoch, index) for epoch in epochs for index in range(self._train.steps)}
-        store = self._store(len({key for batch in keys.values() for key in batch}), "train")
+    def _fill_train(self) -> None:
+        """Goes through the batches to come in their order, computes what is new and notes where each example is."""
+        size = len(_fields(self._train.batch(self._first, 0))[1])
+        store = self._store(self._train_rows(size), "train")
+        load = getattr(self._train, "next_batch", self._train.batch)
+        order = None if self._replayed else getattr(self._train, "order", None)
         row_of: dict[Any, int] = {}
-        for (epoch, index), names in keys.items():
-            new = [position for position, key in enumerate(names) if key not in row_of]
-            if new:
-                activations, rest = self._computed(self._train.batch(epoch, index), self._batch)
-                rows = store.append([array[new] for array in activations], [array[new] for array in rest])
-                row_of.update({names[position]: row for position, row in zip(new, rows, strict=True)})
-            self._rows[epoch, index] = np.array([row_of[key] for key in names])
-
-    def _keys(self, epoch: int, index: int) -> list:
-        """What tells the examples of a batch apart: their place in the source, or else their content."""
-        order = getattr(self._train, "order", None)
-        if order is not None:
-            return np.asarray(order(epoch))[index * self._batch : (index + 1) * self._batch].tolist()
-        fields = tree.flatten(self._train.batch(epoch, index))
-        hashes = [hashlib.blake2b(digest_size=16) for _ in range(len(fields[0]))]
-        for field in fields:
-            for digest, example in zip(hashes, np.asarray(field), strict=True):
-                digest.update(np.ascontiguousarray(example))
-        return [digest.digest() for digest in hashes]
+        for epoch in range(self._first, self._first + (self._views if self._replayed else self.epochs)):
+            for index in range(self._train.steps):
+                if self._replayed:
+                    self._rows[epoch, index] = store.append(*self._computed(load(epoch, index), size))
+                    continue
+                batch = None if order else load(epoch, index)
+                keys = order(epoch)[index * size : (index + 1) * size].tolist() if order else contents(batch)
+                new = [position for position, key in enumerate(keys) if key not in row_of]
+                if new:
+                    activations, rest = self._computed(load(epoch, index) if order else batch, size)
+                    rows = store.append([array[new] for array in activations], [array[new] for array in rest])
+                    row_of.update({keys[position]: row for position, row in zip(new, rows, strict=True)})
+                self._rows[epoch, index] = np.array([row_of[key] for key in keys])
 
     def _computed(self, batch: Any, size: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         x, *rest = _fields(batch)
@@ -147,14 +138,14 @@ class BoundaryCache:
         )
         return [_storable(array)[:count] for array in tree.flatten(self.base.predict_on_batch(full))]
 
-    def _store(self, rows: int, kind: str) -> "_Store":
+    def _store(self, rows: int, kind: str) -> "ActivationStore":
         path = None if self.folder is None else self.folder / f"{self.name}-{kind}".replace("/", "_")
-        self._stores.append(_Store(rows, path))
+        self._stores.append(ActivationStore(rows, path))
         return self._stores[-1]
 
     def _train_batch(self, epoch: int, index: int) -> tuple:
         self.fill()
-        if self._augmented:
+        if self._replayed:
             epoch = self._first + (epoch - self._first) % self._views
         return self._stores[0].take(self._rows[epoch, index])
 
@@ -197,40 +188,31 @@ def refusal(needed: int, cache_gb: float, folder: Path | None) -> str:
     return ""
 
 
-class _Store:
-    """Rows of several arrays, filled from the front."""
+def changes(data: Any) -> bool:
+    """Whether the same example is another one in another epoch: the data are augmented.
 
-    def __init__(self, rows: int, path: Path | None):
-        self.rows, self.path, self.count = rows, path, 0
-        self._arrays: list[np.ndarray] | None = None
-        self._rest: list[np.ndarray] = []
-        self._files: list[Path] = []
+    Data say so in ``augmented`` (a bool); of others the next epoch's first batch is looked up in this epoch.
 
-    def append(self, activations: Sequence[np.ndarray], rest: Sequence[np.ndarray]) -> np.ndarray:
-        if self._arrays is None:
-            self._arrays = [self._allocate(array, number) for number, array in enumerate(activations)]
-            self._rest = [np.empty((self.rows, *array.shape[1:]), array.dtype) for array in rest]
-        rows = np.arange(self.count, self.count + len(activations[0]))
-        for kept, array in zip([*self._arrays, *self._rest], [*activations, *rest], strict=True):
-            kept[rows] = array
-        self.count += len(rows)
-        return rows
+    Args:
+        data: Data with ``batch(epoch, index)``, ``epoch`` and ``steps``.
+    """
+    told = getattr(data, "augmented", None)
+    if told is not None:
+        return bool(told)
+    load = getattr(data, "next_batch", data.batch)
+    known = {key for index in range(data.steps) for key in contents(load(data.epoch, index))}
+    keys = contents(data.batch(data.epoch + 1, 0))
+    # Not all, because an epoch without its remainder leaves some examples out.
+    return sum(key in known for key in keys) < len(keys) / 2
 
-    def take(self, rows: np.ndarray) -> tuple:
-        activations = [np.ascontiguousarray(array[rows]) for array in self._arrays]
-        return (activations[0] if len(activations) == 1 else tuple(activations), *(array[rows] for array in self._rest))
 
-    def close(self) -> None:
-        self._arrays = None
-        for file in self._files:
-            file.unlink(missing_ok=True)
-
-    def _allocate(self, array: np.ndarray, number: int) -> np.ndarray:
-        shape = (self.rows, *array.shape[1:])
-        if self.path is None:
-            return np.empty(shape, array.dtype)
-        self._files.append(self.path.with_name(f"{self.path.name}-{number}.npy"))
-        return np.lib.format.open_memmap(self._files[-1], mode="w+", dtype=array.dtype, shape=shape)
+def contents(batch: Any) -> list[bytes]:
+    """A digest of each example of a batch, by which it is known again."""
+    fields = [np.ascontiguousarray(field) for field in tree.flatten(batch)]
+    return [
+        hashlib.blake2b(b"".join(field[row].tobytes() for field in fields), digest_size=16).digest()
+        for row in range(len(fields[0]))
+    ]
 
 
 class _Replay(keras.utils.PyDataset):

@@ -11,6 +11,7 @@ from kerasarch.errors import UsageError
 from kerasarch.training.arrays import ArrayBatches
 from kerasarch.training.boundary import cut, nodes_restored
 from kerasarch.training.cache import BoundaryCache, FillCache, refusal
+from kerasarch.training.early_stopping import EarlyStopping
 from kerasarch.training.freezing import Freezer
 from kerasarch.training.group_optimizer import GroupOptimizer
 from kerasarch.training.groups import layer_groups
@@ -59,6 +60,8 @@ class GradualUnfreezing:
         batch: Examples a batch where arrays are given.
         keep_frozen: Shell patterns of layer names that stay frozen when their group opens.
         batch_norm: ``"open"``: BatchNormalization learns with its group; ``"frozen"``: never.
+        patience: End a stage after so many epochs without a better `monitor`, and keep its best weights; None: never.
+        monitor: Metric that early stopping looks at; default: ``val_loss``, without validation data ``loss``.
         restore_trainable: Whether the original ``trainable`` flags come back at the end.
         compile_options: More arguments for ``model.compile``, such as ``jit_compile``.
         verbose: As in ``model.fit``.
@@ -93,6 +96,8 @@ class GradualUnfreezing:
         batch: int = 32,
         keep_frozen: Sequence[str] = (),
         batch_norm: Literal["open", "frozen"] = "open",
+        patience: int | None = None,
+        monitor: str | None = None,
         restore_trainable: bool = False,
         compile_options: Mapping[str, Any] | None = None,
         verbose: Any = "auto",
@@ -124,6 +129,7 @@ class GradualUnfreezing:
         self._cache, self._cache_gb, self._views, self._batch = cache, cache_gb, views, batch
         self._compile_options = dict(compile_options or {})
         self._restore_trainable = restore_trainable
+        self._patience, self._monitor = patience, monitor
         self._verbose = verbose
 
     def fit(
@@ -175,6 +181,9 @@ class GradualUnfreezing:
         """Trains one stage, on the open part alone where what lies below can be kept."""
         optimizer = self._rates.optimizer(stage, getattr(train, "steps", None) or train.num_batches)
         extra: list[keras.callbacks.Callback] = [Timeline([group.name for group in self.groups], stage.open)]
+        if self._patience is not None:
+            monitor = self._monitor or ("loss" if validation is None else "val_loss")
+            extra.append(EarlyStopping(monitor, patience=self._patience, epochs=stage.epochs))
         model, cache = self._cached(stage, train, validation)
         if cache is not None:
             train, validation = cache.train, cache.validation
@@ -267,8 +276,8 @@ class GradualUnfreezing:
 
 
 def _go_to(data: Any, epoch: int) -> None:
-    if hasattr(data, "epoch") and hasattr(data, "start"):
-        data.epoch, data.start = epoch, 0
+    if hasattr(data, "restore"):
+        data.restore({"epoch": epoch, "start": 0, "steps": data.steps})
 
 
 def _carry(source, target, *names: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kerasarch import training
 from kerasarch.training.boundary import cut
-from kerasarch.training.cache import BoundaryCache, refusal
+from kerasarch.training.cache import BoundaryCache, changes, refusal
 
 
 def fitted(model, data, *, validation=None, **options):
@@ -32,7 +32,7 @@ class Unordered(training.ArrayBatches):
 class Augmented(training.ArrayBatches):
     """Noise that depends on the epoch and the example."""
 
-    augment = "noise"
+    augmented = True
 
     def batch(self, epoch, index):
         x, y = super().batch(epoch, index)
@@ -119,6 +119,30 @@ def test_views_of_augmented_data(network, images):
         np.testing.assert_allclose(second[0], expected, rtol=1e-4, atol=1e-5)
     assert cache.examples == 44
     assert cache.size() >= 44 * 4 * 4
+
+
+def test_augmentation_is_noticed(images):
+    """Data that do not say whether they are augmented are looked at."""
+
+    class Unsaid(Augmented):
+        augmented = None
+
+    assert changes(Unsaid(*images, batch=8))
+    assert not changes(Unordered(*images, batch=8))
+    short = Unordered(*images, batch=8)
+    short.steps = 2  # the remainder is left out, so that the next epoch brings new examples
+    assert not changes(short)
+
+
+def test_examples_that_the_first_epoch_leaves_out(network, images):
+    """With the remainder dropped, later epochs bring examples that the first did not have."""
+    results = []
+    for cache in (True, False):
+        data = training.ArrayBatches(*images, batch=8)
+        data.steps = 2
+        results.append(fitted(network(), data, strategy="extract", epochs=4, cache=cache)[1])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_equals_training_without_for_the_epochs_that_are_views(network, images):

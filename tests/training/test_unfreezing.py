@@ -54,7 +54,7 @@ def test_all_inner_variables_of_an_open_group_move(network, images, snapshot, ca
     unfreezing, train = unfreeze(model, images, strategy="selective", patterns=["stage2"], cache=cache)
     unfreezing.fit(train)
     after = snapshot(model)
-    for path in before:
+    for path in (path for path in before if "seed" not in path):
         changed = not np.array_equal(before[path], after[path])
         assert changed == (path.startswith(("stage2", "head"))), path
 
@@ -124,10 +124,8 @@ def test_subclassed_model(subclassed, images, snapshot):
     before = snapshot(subclassed)
     unfreezing, train = unfreeze(subclassed, images, strategy="extract")
     history = unfreezing.fit(train, train)
-    assert (
-        moved(before, snapshot(subclassed)) == {path.split("/")[0] for path in before if "head" in path}
-        or moved({path: value for path, value in before.items() if "head" not in path}, snapshot(subclassed)) == set()
-    )
+    after = snapshot(subclassed)
+    assert all(("head" in path) != np.array_equal(value, after[path]) for path, value in before.items())
     assert history["head"]["val_loss"][0] > 0
     unfreezing, train = unfreeze(subclassed, images)
     assert list(unfreezing.fit(train)) == ["head", "stage1", "stem"]

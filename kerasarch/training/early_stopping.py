@@ -1,0 +1,81 @@
+"""Stopping when a metric has ceased to improve, in a way that survives an interruption."""
+
+import math
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from kerasarch.errors import TrainingError, UsageError
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops training after `patience` epochs without improvement and puts the best weights back.
+
+    Unlike Keras' callback of that name it does not start anew when ``fit`` is called again: an interrupted fit
+    continues with :meth:`restore`. The best weights come back at the end of the last epoch, before the callbacks that
+    stand behind this one; a checkpoint written by one of them holds what training ends with.
+
+    Args:
+        monitor: Name of the metric in the logs.
+        patience: Epochs without improvement after which training stops.
+        epochs: Epochs of the whole fit; the best weights come back after that many as well.
+        minimum_change: An improvement is more than this.
+        mode: Whether the metric shall fall (``"min"``) or rise (``"max"``); ``"auto"``: rise for accuracies, AUC, F1
+            and the like.
+
+    Raises:
+        UsageError: The patience, the number of epochs or the mode is wrong.
+    """
+
+    _RISING = ("acc", "auc", "f1", "precision", "recall", "iou", "map")
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        patience: int,
+        epochs: int,
+        minimum_change: float = 0.0,
+        mode: Literal["auto", "min", "max"] = "auto",
+    ):
+        super().__init__()
+        if patience < 1 or epochs < 1 or mode not in ("auto", "min", "max"):
+            raise UsageError(
+                f"Received patience={patience}, epochs={epochs}, mode={mode!r}. Expected at least 1 epoch of each and "
+                "mode 'auto', 'min' or 'max'."
+            )
+        rises = mode == "max" or (mode == "auto" and any(part in monitor.lower() for part in self._RISING))
+        self.monitor, self.patience, self.epochs = monitor, patience, epochs
+        self.minimum_change, self._sign = minimum_change, -1.0 if rises else 1.0
+        self.best, self.best_epoch, self.seen = math.inf, -1, 0
+        self.best_weights: list[np.ndarray] | None = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the metric, remembers or puts back weights, and stops."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            raise TrainingError(
+                f"Received no {self.monitor!r} to stop by. Expected one of {', '.join(sorted(logs or {}))}; is there "
+                "validation data?"
+            )
+        self.seen += 1
+        score = self._sign * float(value)
+        if score < self.best - self.minimum_change:
+            self.best, self.best_epoch = score, self.seen - 1
+            self.best_weights = self.model.get_weights()
+        waited = self.seen - 1 - self.best_epoch
+        if waited >= self.patience:
+            self.model.stop_training = True
+        if self.best_weights is not None and (waited >= self.patience or self.seen == self.epochs):
+            self.model.set_weights(self.best_weights)
+
+    def state(self) -> dict[str, Any]:
+        """What an interrupted fit needs to continue: JSON values, and ``weights``, a list of arrays or None."""
+        best = self.best if math.isfinite(self.best) else None
+        return {"best": best, "best_epoch": self.best_epoch, "seen": self.seen, "weights": self.best_weights}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues from what :meth:`state` gave."""
+        self.best = math.inf if state["best"] is None else state["best"]
+        self.best_epoch, self.seen, self.best_weights = state["best_epoch"], state["seen"], state["weights"]
