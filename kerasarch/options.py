@@ -191,8 +191,8 @@ def _hints(owner: Any, where: str) -> dict[str, Any]:
         return get_type_hints(owner, include_extras=True)
     except Exception as error:  # an annotation is any expression, and may raise anything
         raise PluginError(
-            f"{where}: its annotations cannot be read: {type(error).__name__}: {error}. Import what they name at module "
-            "level, outside `if TYPE_CHECKING`."
+            f"{where}: its annotations cannot be read: {type(error).__name__}: {error}. Import what they name at "
+            "module level, outside `if TYPE_CHECKING`."
         ) from error
 
 

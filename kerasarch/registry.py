@@ -139,14 +139,19 @@ def _outdated(api: int) -> str:
     return f"speaks version {api} of the recipe contract, this kerasarch version {window}: update {side}"
 
 
-def entries(kind: Kind) -> list[Entry]:
+def entries(kind: Kind, *, every: bool = False) -> list[Entry]:
     """List what the installed distributions offer, the built-in ones first, then by name.
 
     Args:
         kind: ``recipes``, ``models`` or ``layers``.
+        every: Also what ``KERASARCH_PLUGINS`` keeps out.
     """
     _adopt_recipes()
-    found = [entry for entry in _installed(f"kerasarch.{kind}", kind) if entry.builtin or _allowed(entry.distribution)]
+    found = [
+        entry
+        for entry in _installed(f"kerasarch.{kind}", kind)
+        if every or entry.builtin or allowed(entry.distribution)
+    ]
     if not any(entry.builtin for entry in found):
         found += _from_checkout(kind)
     return sorted(set(found), key=lambda entry: (not entry.builtin, entry.name, entry.distribution))
@@ -259,7 +264,8 @@ def _recipes_in(module: types.ModuleType) -> dict[str, "Recipe"]:
     return found
 
 
-def _allowed(distribution: str) -> bool:
+def allowed(distribution: str) -> bool:
+    """Whether ``KERASARCH_PLUGINS`` lets a distribution take part."""
     wanted = os.environ.get("KERASARCH_PLUGINS")
     if wanted is None:
         return True

@@ -11,6 +11,9 @@ import click
 WIDEST = 100
 """Columns beyond which text gets hard to read, however wide the terminal is."""
 
+JOINED = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit: they stay on one line, and it is printed as an ordinary space."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -131,7 +134,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[s
 
 def say(text: str = "") -> None:
     """Print text for a person to stdout."""
-    click.echo(text)
+    click.echo(text.replace(JOINED, " "))
 
 
 def note(text: str) -> None:
@@ -149,22 +152,24 @@ def say_json(value: Any) -> None:
 def seconds(value: float) -> str:
     """Write a duration in words a person reads: ``0.8 s``, ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if value < 10:
-        return f"{value:.1f} s"
+        return f"{value:.1f}{JOINED}s"
     whole = round(value)
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}{JOINED}s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return f"{whole // 60}{JOINED}min{JOINED}{whole % 60:02d}{JOINED}s"
+    return f"{whole // 3600}{JOINED}h{JOINED}{whole % 3600 // 60:02d}{JOINED}min"
 
 
 def size(count: float) -> str:
     """Write a number of bytes: ``812 KiB``, ``3.4 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
-            return f"{count:.0f} {unit}" if unit in ("B", "KiB") or count >= 100 else f"{count:.1f} {unit}"
+            return (
+                f"{count:.0f}{JOINED}{unit}" if unit in ("B", "KiB") or count >= 100 else f"{count:.1f}{JOINED}{unit}"
+            )
         count /= 1024
-    return f"{count:.1f} TiB"
+    return f"{count:.1f}{JOINED}TiB"
 
 
 def number(value: Any) -> str:
