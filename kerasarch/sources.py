@@ -97,8 +97,18 @@ def find_source(module: str) -> Path | None:
         spec = _find_spec(".".join(parts[:end]), path)
         if spec is None:
             return None
-        path = spec.submodule_search_locations
+        path = _search_path(spec, path)
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _search_path(spec: ModuleSpec, above: Any) -> list[str] | None:
+    """Where a package's modules are. A folder without ``__init__`` asks for its parent, which is not imported here."""
+    if spec.submodule_search_locations is None:
+        return None
+    try:
+        return list(spec.submodule_search_locations)
+    except (KeyError, AttributeError):
+        return [str(Path(folder, spec.name.rpartition(".")[2])) for folder in above]
 
 
 def _is_known(module: str) -> bool:
