@@ -56,6 +56,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
             return optimizers[home[variable.path]]
 
         super().__init__(choose, loss_scale_factor=loss_scale_factor, name=name)
+        self.home = home  # group of each path
         self.group_optimizers = optimizers
         self.group_paths = {group: list(members) for group, members in paths.items()}
         self.all_groups_clipnorm = global_clipnorm

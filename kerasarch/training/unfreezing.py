@@ -62,7 +62,8 @@ class GradualUnfreezing:
         batch_norm: ``"open"``: BatchNormalization learns with its group; ``"frozen"``: never.
         patience: End a stage after so many epochs without a better `monitor`, and keep its best weights; None: never.
         monitor: Metric that early stopping looks at; default: ``val_loss``, without validation data ``loss``.
-        restore_trainable: Whether the original ``trainable`` flags come back at the end.
+        restore_trainable: Whether the original ``trainable`` flags come back at the end. Compile the model anew before
+            training on if they differ from those of the last stage.
         compile_options: More arguments for ``model.compile``, such as ``jit_compile``.
         verbose: As in ``model.fit``.
 
@@ -252,27 +253,28 @@ class GradualUnfreezing:
 
     def _compile(self, model: keras.Model, optimizer: GroupOptimizer, previous: keras.optimizers.Optimizer | None):
         """Compiles and builds, so that the state of the optimizer exists before anybody restores it."""
-        metrics = [
-            keras.metrics.get(keras.metrics.serialize(m)) if isinstance(m, keras.metrics.Metric) else m
-            for m in self._metrics
-        ]
-        model.compile(optimizer=optimizer, loss=self._loss, metrics=metrics, **self._compile_options)
-        model.optimizer.build(model.trainable_variables)
-        if previous is None:
-            return
-        # Counts of the whole training that are no group's own: Keras would start them anew.
-        _carry(previous, model.optimizer, "_iterations", "step_counter", "dynamic_scale")
-        _carry(
-            getattr(previous, "inner_optimizer", previous),
-            getattr(model.optimizer, "inner_optimizer", model.optimizer),
-            "_iterations",
+        # Keras would judge by the part's dtype policy, which is the one in force now, not the model's.
+        scaled = self.model.dtype_policy.name == "mixed_float16"
+        model.compile(
+            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer,
+            loss=self._loss,
+            metrics=[_fresh(metric) for metric in self._metrics],
+            auto_scale_loss=False,
+            **self._compile_options,
         )
+        model.optimizer.build([v for v in model.trainable_variables if v.path in optimizer.home])
+        if previous is not None:
+            # State that is no group's own and that Keras would start anew: the count of all steps, the loss scale.
+            _carry(previous, model.optimizer, "_iterations", "step_counter", "dynamic_scale")
+            _carry(_inner(previous), optimizer, "_iterations")
 
-    def _finish(self, optimizer: keras.optimizers.Optimizer) -> None:
+    def _finish(self, previous: keras.optimizers.Optimizer) -> None:
+        """Compiles the whole model with the last stage's state."""
         if self._restore_trainable:
             self._freezer.restore()
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        self._compile(self.model, inner, None)
+        last = _inner(previous)
+        whole = GroupOptimizer(last.group_optimizers, last.group_paths, global_clipnorm=last.all_groups_clipnorm)
+        self._compile(self.model, whole, previous)
 
 
 def _go_to(data: Any, epoch: int) -> None:
@@ -284,3 +286,11 @@ def _carry(source, target, *names: str) -> None:
     for name in names:
         if hasattr(source, name) and hasattr(target, name):
             getattr(target, name).assign(getattr(source, name))
+
+
+def _inner(optimizer: keras.optimizers.Optimizer) -> GroupOptimizer:
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _fresh(metric: Any) -> Any:
+    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric

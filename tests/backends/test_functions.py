@@ -1,0 +1,46 @@
+"""The three modules offer the same functions; those of the backend in use work."""
+
+import ast
+from pathlib import Path
+
+import keras
+import pytest
+
+import kerasarch
+from kerasarch import backends
+
+FOLDER = Path(kerasarch.__file__).parent / "backends"
+
+
+def signatures(module):
+    """Name, arguments and return annotation of each public function in a file, which is not imported."""
+    tree = ast.parse((FOLDER / f"{module}.py").read_text())
+    return {
+        node.name: (ast.unparse(node.args), ast.unparse(node.returns), ast.get_docstring(node).splitlines()[0])
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "torch"])
+def test_same_functions(module):
+    assert signatures(module) == signatures("jax")
+    assert sorted(signatures(module)) == sorted(backends.__all__)
+
+
+def test_names(backend):
+    assert backends.name() == backend == keras.backend.backend()
+    assert backends.version().split(".")[0].isdigit()
+    assert all(":" in device for device in backends.device_names())
+
+
+def test_synchronize():
+    value = keras.ops.ones((3, 3)) @ keras.ops.ones((3, 3))
+    backends.synchronize({"a": value})
+    backends.synchronize()
+
+
+def test_memory_peak():
+    peak = backends.memory_peak()
+    assert (peak is None) == backends.device_names()[0].startswith("cpu")
+    assert peak is None or peak > 0
