@@ -52,11 +52,12 @@ class Probe:
         with _global_policy(policy):
             return self.entry(**arguments)
 
-    def ready(self, policy: str | None = None) -> keras.layers.Layer:
-        """Construct it, call it once, so that its variables exist, and give them known random values."""
+    def ready(self, policy: str | None = None, seed: int = 0) -> keras.layers.Layer:
+        """Construct it and call it once, so that its variables exist; their values come from the seed."""
+        keras.utils.set_random_seed(seed)
         made = self.make(policy)
         self.call(made)
-        scatter(made)
+        scatter(made, seed)
         return made
 
     def call(self, made: keras.layers.Layer, arrays: list[Any] | None = None) -> list[np.ndarray]:
@@ -122,7 +123,7 @@ def to_numpy(outputs: Any) -> list[np.ndarray]:
     return arrays
 
 
-def scatter(made: keras.layers.Layer, seed: int = 1) -> None:
+def scatter(made: keras.layers.Layer, seed: int) -> None:
     """Add small known numbers to every trainable variable.
 
     A variable that starts at zero, such as a residual branch's last scale, would hide what lies behind it.
