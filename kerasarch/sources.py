@@ -95,20 +95,14 @@ def find_source(module: str) -> Path | None:
     spec: ModuleSpec | None = None
     for end in range(2 if path is not None else 1, len(parts) + 1):
         spec = _find_spec(".".join(parts[:end]), path)
-        if spec is None:
+        if spec is not None:
+            path = spec.submodule_search_locations
+            continue
+        # A folder without __init__ below a package: the import system would ask for the package, not imported here.
+        path = [str(folder) for above in path or () if (folder := Path(above, parts[end - 1])).is_dir()]
+        if not path:
             return None
-        path = _search_path(spec, path)
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
-
-
-def _search_path(spec: ModuleSpec, above: Any) -> list[str] | None:
-    """Where a package's modules are. A folder without ``__init__`` asks for its parent, which is not imported here."""
-    if spec.submodule_search_locations is None:
-        return None
-    try:
-        return list(spec.submodule_search_locations)
-    except (KeyError, AttributeError):
-        return [str(Path(folder, spec.name.rpartition(".")[2])) for folder in above]
 
 
 def _is_known(module: str) -> bool:
