@@ -29,7 +29,7 @@ def read_npz(path: Path) -> dict[str, ArrayImages]:
         DataError: The file is damaged, or the arrays are missing or do not fit.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise DataError(f"{path}: not a readable .npz file of plain arrays ({error}).") from error
