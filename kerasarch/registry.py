@@ -15,7 +15,7 @@ import importlib
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -209,6 +209,30 @@ def load_recipe(name: str) -> "Recipe":
     path, _, function = name.partition(".py:")
     path = path if not function else f"{path}.py"
     return load_file(Path(path), function) if path.endswith(".py") else find("recipes", name).load()
+
+
+def load_model_builder(name: str) -> Callable[..., Any]:
+    """Load a model's builder by the name of its family or of one of its variants, built-in or a plugin's.
+
+    Returns:
+        A function of the builder's keyword arguments; for a variant's name the variant is filled in.
+
+    Raises:
+        UsageError: No model is called so.
+        PluginError: It cannot be loaded.
+    """
+    known = names("models")
+    if name not in known:
+        for entry in known.values():
+            if name in entry.summary.variants:
+                return functools.partial(entry.load(), name)
+        variants = [variant for entry in known.values() for variant in entry.summary.variants]
+        if ":" not in name:
+            from kerasarch.options import did_you_mean
+
+            hint = did_you_mean(name, [*known, *variants])
+            raise UsageError(f"no model is called {name}.{hint} See: kerasarch models")
+    return find("models", name).load()
 
 
 def load_file(path: Path, function: str = "") -> "Recipe":

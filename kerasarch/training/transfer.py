@@ -18,6 +18,7 @@ def train_strategies(
     validation: Any,
     options: TransferOptions,
     *,
+    rate: float = 1e-3,
     scratch_rate: float = 3e-3,
 ) -> Iterator[tuple[str, keras.Model, float]]:
     """Train a fresh model by each strategy.
@@ -28,33 +29,34 @@ def train_strategies(
         train: Batches to learn from; every strategy sees the same ones in the same order.
         validation: Batches to watch, or None.
         options: The options.
+        rate: Learning rate of the head, unless the options name one.
         scratch_rate: Learning rate where all weights are fresh.
 
     Yields:
         The strategy's name, its trained model and the seconds that training took.
     """
     start = train.state()
-    budget = None
+    epochs, budget = options.epochs_for(train.steps), 0
     for name in options.chosen:
         fresh = name == SCRATCH
         plan: Strategy = "full" if fresh else name  # type: ignore[assignment]
         train.restore(start)
-        keras.utils.set_random_seed(run.seed)  # the same head for every strategy
         staged = plan in ("gradual", "bottom-up")
-        if budget is None:
-            budget = options.epochs * _stages(make(True), options)
+        budget = budget or epochs * _stages(make(False), options)
+        keras.utils.set_random_seed(run.seed)  # every strategy starts alike
         trainer = GradualUnfreezing(
             make(not fresh),
             strategy=plan,
             patterns=options.open if plan == "selective" else (),
-            epochs=options.epochs if staged else budget,
+            epochs=epochs if staged else budget,
             max_stages=options.max_stages,
             optimizer=options.optimizer,
-            learning_rate=scratch_rate if fresh else options.learning_rate,
+            learning_rate=scratch_rate if fresh else options.learning_rate or rate,
             decay=1.0 if fresh else options.decay,
             weight_decay=options.weight_decay,
             warmup_epochs=options.warmup_epochs,
             label_smoothing=options.label_smoothing,
+            patience=options.patience,
             cache=options.cache_gb > 0,
             cache_gb=options.cache_gb,
             views=options.views,
@@ -64,16 +66,9 @@ def train_strategies(
         def fit(stage: str, *arguments: Any, strategy: str = name, **keywords: Any) -> dict[str, list[float]]:
             return run.fit(f"{strategy}/{stage}", *arguments, **keywords)
 
-        trainer.fit(train, validation, fit=fit, callbacks=_callbacks(options, validation))
+        trainer.fit(train, validation, fit=fit)
         yield name, trainer.model, time.monotonic() - began
 
 
 def _stages(model: keras.Model, options: TransferOptions) -> int:
     return len(GradualUnfreezing(model, strategy="gradual", max_stages=options.max_stages).stages)
-
-
-def _callbacks(options: TransferOptions, validation: Any) -> list[keras.callbacks.Callback]:
-    if options.patience is None:
-        return []
-    monitor = "loss" if validation is None else "val_loss"
-    return [keras.callbacks.EarlyStopping(monitor, patience=options.patience, restore_best_weights=True)]

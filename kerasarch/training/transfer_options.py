@@ -22,11 +22,12 @@ class TransferOptions:
             the head, selective opens what --open names.
         open: For the strategy selective: groups or layers that learn besides the head, such as stage4 or block_1*.
         compare: Also train by the other strategies and from scratch, on the same images, and tabulate all of them.
-        epochs: Epochs of each stage. Strategies with one stage get as many epochs as the gradual one has in all.
+        epochs: Epochs of each stage; none is 3, or more where images are so few that 48 batches take longer. Strategies
+            with one stage get as many epochs as the gradual one has in all.
         max_stages: Stages at most; neighbouring groups of layers then open together.
         batch: Images a batch.
         optimizer: Optimizer of every layer group.
-        learning_rate: Rate of the head.
+        learning_rate: Rate of the head; none is 0.005 for networks made for small pictures, else 0.001.
         decay: Each group of layers learns so many times slower than the one above it.
         warmup_epochs: Epochs over which the rate of a group rises after it opens.
         weight_decay: Decoupled weight decay of the kernels.
@@ -41,11 +42,11 @@ class TransferOptions:
     strategy: Literal["gradual", "extract", "full", "bottom-up", "selective"] = "gradual"
     open: tuple[str, ...] = ()
     compare: bool = True
-    epochs: Annotated[int, Ge(1)] = 3
-    max_stages: Annotated[int, Ge(1)] = 5
-    batch: Annotated[int, Ge(1)] = 32
+    epochs: Annotated[int, Ge(1)] | None = None
+    max_stages: Annotated[int, Ge(1)] = 4
+    batch: Annotated[int, Ge(1)] = 16
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "lion", "lamb", "nadam"] = "adamw"
-    learning_rate: Annotated[float, Gt(0)] = 1e-2
+    learning_rate: Annotated[float, Gt(0)] | None = None
     decay: Annotated[float, Ge(1)] = 2.6
     warmup_epochs: Annotated[float, Ge(0)] = 0.5
     weight_decay: Annotated[float, Ge(0)] = 1e-4
@@ -54,6 +55,10 @@ class TransferOptions:
     patience: Annotated[int, Ge(1)] | None = None
     cache_gb: Annotated[float, Ge(0)] = 2.0
     views: Annotated[int, Ge(1)] = 4
+
+    def epochs_for(self, steps: int) -> int:
+        """Epochs of each stage for data of so many batches."""
+        return self.epochs or max(3, -(-48 // steps))
 
     @property
     def chosen(self) -> list[str]:

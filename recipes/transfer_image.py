@@ -1,0 +1,78 @@
+"""Transfer any image classifier of the registry to your images.
+
+Papers: Yosinski et al., 2014 (which layers transfer; https://arxiv.org/abs/1411.1792); Howard and Ruder, 2018, sections
+3.2 and 3.3 (gradual unfreezing, discriminative rates; https://arxiv.org/abs/1801.06146).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from kerasarch.recipe import Ge, Run, recipe
+from kerasarch.training import TransferOptions
+
+
+@recipe(task="image-classification", data="digits (bundled)")
+def transfer_image(
+    run: Run,
+    *,
+    model: str = "mobilenet_v2",
+    data: str = "digits",
+    weights: str = "imagenet",
+    calibration: Path | None = None,
+    labels_per_class: Annotated[int, Ge(1)] | None = None,
+    image_size: Annotated[int, Ge(8)] = 224,
+    augment: bool = False,
+    workers: Annotated[int, Ge(0)] = 0,
+    strict: bool = False,
+    transfer: TransferOptions = TransferOptions(),  # noqa: B008 - frozen
+):
+    """Transfer any registered image classifier to your images.
+
+    The model comes from the registry, a plugin's as well as a built-in one, and its weights from wherever they are
+    published. Gradual unfreezing (or another strategy) is compared with feature extraction, full fine-tuning and
+    training from scratch on the same images.
+
+    A quick trial (--smoke) takes fresh weights, 32 pixels and two stages, so that it needs no network and little time.
+
+    Args:
+        model: Family or variant that kerasarch models lists, such as mobilenet_v2 or resnet18.
+        data: Folder of class folders, .npz file, tfds:NAME, or a bundled name (digits, letters).
+        weights: Where the trained weights come from: imagenet, hf:ORG/NAME, timm:NAME, a file or folder, or none for
+            fresh ones.
+        calibration: File (.npz) of variables by path that replace the loaded ones, for weights whose BatchNorm
+            statistics were folded away.
+        labels_per_class: Labelled images a class to learn from; none takes all.
+        image_size: Height and width in pixels.
+        augment: Flip, rotate, crop and shade the training images at random.
+        workers: Processes that decode and augment images.
+        strict: Stop at the first unreadable image instead of leaving it out.
+    """
+    import dataclasses
+
+    from kerasarch import models
+    from kerasarch import weights as checkpoints
+    from kerasarch.data import Augmentation, batches, load_images
+    from kerasarch.registry import load_model_builder
+    from kerasarch.runs.transfer import compare_transfer
+
+    if run.smoke:
+        weights, image_size = "none", 32
+        transfer = dataclasses.replace(transfer, compare=False, max_stages=2)
+    builder = load_model_builder(model)
+    images = load_images(data, seed=run.seed, test=0.2, strict=strict, offline=run.offline)
+    known = images.train.per_class(labels_per_class, seed=run.seed) if labels_per_class else images.train
+    change = Augmentation(flip=True, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
+    shape: dict[str, Any] = {"batch": transfer.batch, "size": (image_size, image_size), "seed": run.seed}
+    train = batches(known, augment=change if augment else None, workers=workers, **shape)
+    validation = batches(images.validation, shuffle=False, workers=workers, **shape)
+    test = batches(images.test or images.validation, shuffle=False, workers=workers, **shape)
+
+    def make(pretrained: bool) -> Any:
+        source = weights if pretrained and weights != "none" else None
+        network = builder(input_shape=(image_size, image_size, 3), weights=source)
+        if source and calibration is not None:
+            checkpoints.assign_statistics(network, calibration)
+        network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
+        return models.accept_raw_pixels(network)
+
+    return compare_transfer(run, make, train, validation, test, transfer)
