@@ -113,11 +113,10 @@ def texts(recipe: Recipe) -> str:
 
 
 def defaults(recipe: Recipe) -> None:
-    """Every option has a default, which it accepts itself."""
+    """Every option has a default (that it accepts its own is asked when the recipe is loaded)."""
     for option in recipe.options.values():
         if option.required:
             raise Violation(f"{option.flag} has no default, so the recipe does not run from its name alone.")
-        option.read(option.default)
 
 
 def expectations(recipe: Recipe) -> str:
@@ -198,7 +197,7 @@ def resumption(trial: Trial) -> str:
 DECLARATION = (
     Check("summary", f"Give the function a docstring whose first line has at most {SUMMARY_COLUMNS} columns.", summary),
     Check("option texts", "Describe each option under Args: in the function's docstring.", texts),
-    Check("defaults", "Give each option a default within its own bounds, with bundled data.", defaults),
+    Check("defaults", "Give each option a default; data may default to a bundled name such as digits.", defaults),
     Check("expectations", "Write expected figures as {'accuracy': '>=0.9'}.", expectations),
 )
 RUNS = (
