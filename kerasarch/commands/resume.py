@@ -48,7 +48,7 @@ class RunGroup(click.Group):
         return RecipeCommand(
             cmd_name,
             params=[*recipe_options.parameters(recipe, recipe.resumable), *_runner()],
-            callback=click.pass_context(lambda ctx, **_: resume(ctx, folder, recipe)),
+            callback=click.pass_context(lambda ctx, **_: resume(ctx, folder)),
             help=f"Go on with a run of {folder.recipe}.\n\n{folder.path}",
         )
 
@@ -95,10 +95,10 @@ def recipe_of(folder: RunFolder) -> Recipe:
         raise UsageError(f"the recipe of {folder.path} is not there any more: {error}") from error
 
 
-def resume(ctx: click.Context, folder: RunFolder, recipe: Recipe) -> None:
+def resume(ctx: click.Context, folder: RunFolder) -> None:
     """Go on with a run and say how it went."""
     changes = recipe_options.given(ctx)
-    ctx.exit(running.resume(ctx, folder, recipe, changes, dict(ctx.params)))
+    ctx.exit(running.resume(ctx, folder, changes, dict(ctx.params)))
 
 
 def _runner() -> list[click.Parameter]:

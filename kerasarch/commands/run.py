@@ -90,15 +90,29 @@ def run(ctx: click.Context, name: str, recipe: Recipe) -> None:
         origins = dict.fromkeys(found, f"config {path}") | origins
         values = found | values
     if runner["resume"] is not None:
-        _refuse_beside_resume(ctx)
-        ctx.exit(running.resume(ctx, runner["resume"], values, runner, expected=name))
+        ctx.exit(_resume(ctx, name, recipe, values))
     recipe.bind(values)  # a wrong option ends here, before a folder is made
     if runner["backend"] == "all" and runner["seeds"]:
         raise UsageError("--backend all and --seeds cannot be combined: choose one backend for --seeds.")
     ctx.exit(running.start(ctx, name, recipe, values, origins, runner))
 
 
-def _refuse_beside_resume(ctx: click.Context) -> None:
-    for option in ("seed", "seeds", "check", "smoke"):
+def _resume(ctx: click.Context, name: str, recipe: Recipe, changes: dict[str, Any]) -> int:
+    """``run NAME --resume RUN``: what ``resume RUN`` does, once it is certain that the two belong together.
+
+    Raises:
+        UsageError: The run is another recipe's, or something is to change that may not.
+    """
+    from kerasarch.runs.folder import find
+
+    for option in ("seed", "seeds", "check", "smoke", "tensorboard"):
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"--{option} cannot be given with --resume: the run keeps what it was started with.")
+    folder = find(ctx.params["resume"], ctx.params["out"])
+    if folder.recipe not in (name, recipe.name):
+        raise UsageError(f"--resume: {folder.path} is a run of {folder.recipe}, not of {name}.")
+    for option in changes:
+        if option not in recipe.resumable:
+            may = ", ".join(recipe.options[known].flag for known in recipe.resumable) or "none"
+            raise UsageError(f"{recipe.options[option].flag} may not change when a run is resumed. What may: {may}.")
+    return running.resume(ctx, folder, changes, ctx.params)

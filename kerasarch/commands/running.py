@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from kerasarch.commands import console
 from kerasarch.errors import UsageError
 from kerasarch.recipe import Recipe
+from kerasarch.runs.folder import RunFolder
 from kerasarch.typing import BACKENDS
 
 
@@ -51,27 +51,63 @@ def start(
         devices=runner["devices"],
         tensorboard=runner["tensorboard"],
         argv=list(sys.argv),
-        traceback=ctx.find_root().obj["traceback"],
+        traceback=_traceback(ctx),
     )
     if several:
         from kerasarch.runs.several import run_backends
 
-        return _say_several("backend", run_backends(request, BACKENDS), runner["as_json"])
+        return _say_backends(run_backends(request, BACKENDS), runner["as_json"])
     if runner["seeds"]:
         from kerasarch.runs.several import run_seeds
 
-        return _say_several("seed", run_seeds(request, runner["seeds"]), runner["as_json"])
-    return say_outcome(execute(request), runner["as_json"])
+        return _say_seeds(run_seeds(request, runner["seeds"]), runner["as_json"])
+    return _say_outcome(execute(request), runner["as_json"])
 
 
-def say_outcome(outcome: Any, as_json: bool) -> int:
-    """Print how a run went and return its exit code."""
+def resume(ctx: click.Context, folder: RunFolder, changes: Mapping[str, Any], runner: Mapping[str, Any]) -> int:
+    """Go on with a run and print the result.
+
+    Args:
+        ctx: The context of the command.
+        folder: The run's folder.
+        changes: What was given for the recipe's resumable options.
+        runner: The values of the runner's own options.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: No single backend was named.
+    """
+    if runner["backend"] == "all":
+        raise UsageError("--backend all: a run goes on on one backend. Name it, or leave the run on its own.")
+    from kerasarch.runs.execute import resume as go_on
+
+    outcome = go_on(
+        folder.path,
+        changes=dict(changes),
+        backend=runner["backend"],
+        offline=runner["offline"],
+        devices=runner["devices"],
+        argv=list(sys.argv),
+        traceback=_traceback(ctx),
+    )
+    return _say_outcome(outcome, runner["as_json"])
+
+
+def _traceback(ctx: click.Context) -> bool:
+    return bool((ctx.find_root().obj or {}).get("traceback"))
+
+
+def _say_outcome(outcome: Any, as_json: bool) -> int:
+    folder = RunFolder(outcome.folder)
     if as_json:
         console.say_json(
             {
                 "status": outcome.status,
                 "exit_code": outcome.exit_code,
                 "folder": str(outcome.folder),
+                "run": folder.summary(),
                 "result": outcome.result,
                 "expected": {
                     metric: {"expected": expected, "observed": observed, "met": met}
@@ -80,4 +116,110 @@ def say_outcome(outcome: Any, as_json: bool) -> int:
                 "error": outcome.error,
             }
         )
-    return outcome.exit_code
+    elif outcome.status == "finished":
+        _say_result(outcome, folder)
+    elif outcome.status == "checked":
+        console.say(console.good("Everything is ready.") + f" Nothing was trained. Folder: {outcome.folder}")
+    if outcome.error:
+        click.echo(f"{click.style('Error:', fg='red')} {' '.join(outcome.error.split())}", err=True)
+    if outcome.status == "interrupted":
+        click.echo(f"Interrupted. Go on with it:  kerasarch resume {outcome.folder}", err=True)
+    return int(outcome.exit_code)
+
+
+def _say_result(outcome: Any, folder: RunFolder) -> None:
+    console.say()
+    rows = []
+    for metric, value in outcome.result.items():
+        if isinstance(value, (dict, list)):
+            continue
+        expected, _, met = outcome.verdicts.get(metric, ("", None, True))
+        verdict = (console.good("as expected") if met else console.bad("missed")) if expected else ""
+        rows.append((metric, console.number(value), expected, verdict))
+    for metric, (expected, observed, _) in outcome.verdicts.items():
+        if observed is None:
+            rows.append((metric, "", expected, console.bad("not given")))
+    if rows:
+        console.say(console.table(("result", "observed", "expected", ""), rows, right=("observed", "expected")))
+        console.say()
+    console.say(f"Report:  {outcome.folder / 'report.html'}")
+    console.say(f"More:    kerasarch runs show {folder.id}")
+
+
+def _say_backends(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
+    if as_json:
+        console.say_json(list(rows))
+    else:
+        metrics = _metrics(rows)
+        cells = [
+            (
+                row["backend"],
+                _status(row),
+                *(console.number(row["result"].get(metric, "")) for metric in metrics),
+                console.seconds(row["seconds"]) if row.get("seconds") is not None else "",
+                console.size(row["memory"]) if row.get("memory") else "",
+            )
+            for row in rows
+        ]
+        heads = ("backend", "status", *metrics, "time", "memory")
+        console.say()
+        console.say(console.table(heads, cells, right=(*metrics, "time", "memory"), shrink="status"))
+        for row in rows:
+            if row.get("error"):
+                console.note(f"{row['backend']}: {row['error']}")
+    return _worst(rows)
+
+
+def _say_seeds(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
+    import statistics
+
+    figures: dict[str, list[float]] = {}
+    for metric in _metrics(rows):
+        values = [row["result"][metric] for row in rows if isinstance(row["result"].get(metric), (int, float))]
+        figures[metric] = [float(value) for value in values]
+    summary = {
+        metric: {
+            "mean": statistics.fmean(values),
+            "deviation": statistics.stdev(values) if len(values) > 1 else None,
+            "count": len(values),
+        }
+        for metric, values in figures.items()
+        if values
+    }
+    if as_json:
+        console.say_json({"runs": list(rows), "summary": summary})
+    else:
+        console.say()
+        metrics = list(summary)
+        cells = [
+            (str(row["seed"]), _status(row), *(console.number(row["result"].get(metric, "")) for metric in metrics))
+            for row in rows
+        ]
+        cells.append(("mean", "", *(console.number(summary[metric]["mean"]) for metric in metrics)))
+        deviations = [summary[metric]["deviation"] for metric in metrics]
+        cells.append(("deviation", "", *("" if value is None else console.number(value) for value in deviations)))
+        console.say(console.table(("seed", "status", *metrics), cells, right=metrics, shrink="status"))
+        for row in rows:
+            if row.get("error"):
+                console.note(f"seed {row['seed']}: {row['error']}")
+    return _worst(rows)
+
+
+def _metrics(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    names: dict[str, None] = {}
+    for row in rows:
+        names |= {
+            metric: None
+            for metric, value in row["result"].items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+    return list(names)
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    return (console.bad if row["exit_code"] else console.good)(str(row["status"]))
+
+
+def _worst(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The exit code of several runs: that of the first which failed."""
+    return next((int(row["exit_code"]) for row in rows if row["exit_code"]), 0)

@@ -17,7 +17,7 @@ from kerasarch.registry import find, load_recipe
 def command(name: str, as_json: bool) -> None:
     """Show one recipe: its options, data and expected figures.
 
-    NAME is a recipe of ``kerasarch list``; FILE a Python file with a recipe in it.
+    NAME is a recipe of `kerasarch list`; FILE a Python file with a recipe in it.
     """
     recipe = load_recipe(name)
     origin = _origin(name)
