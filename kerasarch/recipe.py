@@ -252,12 +252,22 @@ class Recipe:
             arguments |= {owner: hints[owner](**fields) for owner, fields in grouped.items()}
         return self.function(run, **arguments) or {}
 
-    def verdicts(self, result: Mapping[str, Any]) -> dict[str, tuple[str, Any, bool]]:
+    def verdicts(
+        self, result: Mapping[str, Any], values: Mapping[str, Any] | None = None
+    ) -> dict[str, tuple[str, Any, bool]]:
         """Hold a result against what is expected.
+
+        Args:
+            result: What the recipe returned.
+            values: The values of its options. What is expected is expected on the recipe's own data: where the
+                option ``data`` was given something else, nothing is.
 
         Returns:
             For each expected figure: the expectation, the observed value (or None) and whether it holds.
         """
+        own = self.options.get("data")
+        if own is not None and values is not None and values.get("data", own.default) != own.default:
+            return {}
         return {
             name: (expected, result.get(name), meets(result.get(name), expected))
             for name, expected in self.expect.items()
