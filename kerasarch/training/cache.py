@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,9 +66,12 @@ class BoundaryCache:
         self.validation = None if validation is None else _Replay(self._validation_batch, _steps(validation))
 
     def size(self) -> int:
-        """Bytes that the cache will take, at most; computes one batch."""
+        """Bytes that the cache will take, at most; computes a batch if the graph leaves a size open."""
         x, y, *_ = _fields(self._train.batch(self._first, 0))
-        example = sum(array[0].nbytes for array in self._activations(x, len(y)))
+        if any(None in tensor.shape[1:] for tensor in self.base.outputs):
+            example = sum(array[0].nbytes for array in self._activations(x, len(y)))
+        else:
+            example = sum(math.prod(tensor.shape[1:]) * _bytes(tensor.dtype) for tensor in self.base.outputs)
         examples = self._train_rows(len(y))
         if self.validation is not None:
             examples += _steps(self._validation) * len(_fields(_get(self._validation, 0))[1])
@@ -248,3 +252,7 @@ def _storable(array: Any) -> np.ndarray:
     array = np.asarray(array)
     # .npy knows no bfloat16; float32 holds it exactly.
     return array.astype("float32") if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array
+
+
+def _bytes(dtype: str) -> int:
+    return np.dtype("float32" if dtype == "bfloat16" else dtype).itemsize  # as it is stored

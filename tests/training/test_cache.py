@@ -39,17 +39,22 @@ class Augmented(training.ArrayBatches):
         return x + np.random.default_rng([epoch, index]).normal(size=x.shape).astype("float32"), y
 
 
-@pytest.mark.parametrize("source", [training.ArrayBatches, Unordered])
-@pytest.mark.parametrize("where", ["memory", "folder"])
-def test_equals_training_without(network, images, tmp_path, source, where, caplog):
+@pytest.mark.parametrize(
+    ("source", "where", "strategy"),
+    [
+        (training.ArrayBatches, "memory", {"max_stages": 3}),
+        (Unordered, "folder", {"strategy": "selective", "patterns": ["stage2"]}),
+    ],
+    ids=["gradual-memory", "selective-folder"],
+)
+def test_equals_training_without(network, odd_images, tmp_path, source, where, strategy, caplog):
     """22 examples in shuffled batches of 8: same order, same losses, same weights."""
-    data = source(*images, batch=8, seed=3)
-    options = {"cache": True if where == "memory" else tmp_path / "cache", "validation": images}
-    # Dropout within open blocks would draw other numbers only if the order of draws changed: it stays.
+    data = source(*odd_images, batch=8, seed=3)
+    options = {"cache": True if where == "memory" else tmp_path / "cache", "validation": odd_images, **strategy}
     with caplog.at_level(logging.INFO, "kerasarch.training.cache"):
         kept_history, kept = fitted(network(), copy.copy(data), **options)
-    assert "head: kept the activations of 44 examples" in caplog.text
-    history, plain = fitted(network(), copy.copy(data), cache=False, validation=images)
+    assert "kept the activations of 44 examples" in caplog.text
+    history, plain = fitted(network(), copy.copy(data), cache=False, validation=odd_images, **strategy)
     for ours, theirs in zip(kept, plain, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
     for stage in history:
@@ -100,14 +105,14 @@ def test_cut_is_refused(network, subclassed):
     assert "right behind the input: flip" in cut(augmenting).refusal
 
 
-def test_views_of_augmented_data(network, images):
+def test_views_of_augmented_data(network, odd_images):
     """Two views go round: epoch 2 sees what epoch 0 saw, epoch 3 what epoch 1 saw."""
     model = network()
     for layer in model.layers:
         layer.trainable = layer.name == "head"
     for name in ("stage1_block1", "stage2_block1", "stage2_block2"):
         model.get_layer(name).dropout.rate = 0.0
-    data = Augmented(*images, batch=8)
+    data = Augmented(*odd_images, batch=8)
     cache = BoundaryCache(cut(model).base, data, None, epochs=4, views=2)
     for index in range(3):
         first, second, third, fourth = (cache.train.batch(epoch, index) for epoch in range(4))
@@ -121,24 +126,24 @@ def test_views_of_augmented_data(network, images):
     assert cache.size() >= 44 * 4 * 4
 
 
-def test_augmentation_is_noticed(images):
+def test_augmentation_is_noticed(odd_images):
     """Data that do not say whether they are augmented are looked at."""
 
     class Unsaid(Augmented):
         augmented = None
 
-    assert changes(Unsaid(*images, batch=8))
-    assert not changes(Unordered(*images, batch=8))
-    short = Unordered(*images, batch=8)
+    assert changes(Unsaid(*odd_images, batch=8))
+    assert not changes(Unordered(*odd_images, batch=8))
+    short = Unordered(*odd_images, batch=8)
     short.steps = 2  # the remainder is left out, so that the next epoch brings new examples
     assert not changes(short)
 
 
-def test_examples_that_the_first_epoch_leaves_out(network, images):
+def test_examples_that_the_first_epoch_leaves_out(network, odd_images):
     """With the remainder dropped, later epochs bring examples that the first did not have."""
     results = []
     for cache in (True, False):
-        data = training.ArrayBatches(*images, batch=8)
+        data = training.ArrayBatches(*odd_images, batch=8)
         data.steps = 2
         results.append(fitted(network(), data, strategy="extract", epochs=4, cache=cache)[1])
     for ours, theirs in zip(*results, strict=True):
