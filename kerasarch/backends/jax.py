@@ -36,3 +36,7 @@ def memory_peak() -> int | None:
     """Largest memory in use so far on the default device, in bytes; None where the device does not count it (CPU)."""
     statistics = jax.local_devices()[0].memory_stats()
     return None if statistics is None else statistics.get("peak_bytes_in_use")
+
+
+def lay_out_kernel(variable: Any) -> None:
+    """Do nothing: the compiler of this backend chooses the layout of a convolution's kernel itself."""

@@ -40,3 +40,7 @@ def memory_peak() -> int | None:
     if not tf.config.list_logical_devices("GPU"):
         return None
     return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def lay_out_kernel(variable: Any) -> None:
+    """Do nothing: the compiler of this backend chooses the layout of a convolution's kernel itself."""

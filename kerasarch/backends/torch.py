@@ -38,3 +38,17 @@ def synchronize(value: Any = None) -> None:
 def memory_peak() -> int | None:
     """Largest memory in use so far on the default device, in bytes; None where the device does not count it (CPU)."""
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+def lay_out_kernel(variable: Any) -> None:
+    """Keep the kernel of a two-dimensional convolution in memory as PyTorch's channels-last convolutions read it.
+
+    Keras keeps it as height, width, input, output and turns it at every call, which for the wide layers of a ResNet
+    takes longer than the convolution. Shape and values stay; only the strides change, and assignments keep them.
+
+    Args:
+        variable: Kernel of a ``Conv2D``; those of depthwise convolutions are left alone.
+    """
+    value = variable.value
+    if value.ndim == 4 and value.shape[-1] > 1 and value.device.type != "meta":
+        value.data = value.data.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from kerasarch import backends
 from kerasarch.errors import UsageError
 
 PADDINGS = ("symmetric", "same")
@@ -117,6 +118,7 @@ class ConvNorm(keras.layers.Layer):
             self.pad.build(shape)
             shape = self.pad.compute_output_shape(shape)
         self.convolution.build(shape)
+        backends.lay_out_kernel(self.convolution.kernel)
         self.norm.build(self.convolution.compute_output_shape(shape))
 
     def call(self, x: Any, training: bool | None = None) -> Any:  # (B, H, W, C)

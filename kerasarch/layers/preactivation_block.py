@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasarch import backends
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.layers.conv_norm import ConvNorm, fan_out_initializer
 
@@ -76,6 +77,8 @@ class _PreactivationBlock(keras.layers.Layer):
         shape = input_shape
         for layer in self._branch():
             layer.build(shape)
+            if not isinstance(layer, ConvNorm):
+                backends.lay_out_kernel(layer.kernel)
             shape = layer.compute_output_shape(shape)
         if channels != self.filters:
             self.shortcut = self._conv(1, "shortcut", stride=self.stride)

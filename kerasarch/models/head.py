@@ -42,7 +42,7 @@ def replace_head(model: keras.Model, classes: int, *, dropout: float = 0.0, seed
     if isinstance(architecture, dict):
         architecture = {**architecture, "classes": classes}
     return Network(
-        model.input,
+        model.inputs[0] if len(model.inputs) == 1 else model.input,
         x,
         name=model.name,
         architecture=architecture if isinstance(architecture, dict) else None,
@@ -59,7 +59,9 @@ def _below_head(model: keras.Model) -> tuple[Any, Any]:
             while isinstance(below._keras_history.operation, keras.layers.Dropout):
                 below = _parent(below)
             return below, layer.dtype_policy
-    output = model.output
+    output = model.outputs[0] if len(model.outputs) == 1 else model.output
+    if isinstance(output, dict) and "pooler_output" in output:
+        output = output["pooler_output"]
     if isinstance(output, (dict, list, tuple)) or len(output.shape) != 2:
         shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), output)
         raise ShapeError(

@@ -7,5 +7,6 @@ shared.
 from kerasarch.weights.export import to_pretrained
 from kerasarch.weights.pretrained import build_pretrained, from_pretrained, load_into
 from kerasarch.weights.sources import open_source
+from kerasarch.weights.statistics import assign_statistics
 
-__all__ = ["build_pretrained", "from_pretrained", "load_into", "open_source", "to_pretrained"]
+__all__ = ["assign_statistics", "build_pretrained", "from_pretrained", "load_into", "open_source", "to_pretrained"]

@@ -1,5 +1,6 @@
 """From the short string that names a source to a checkpoint in memory."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -158,10 +159,20 @@ def _fetch_keras(name: str) -> Path:
     remedy = f"Fetch {url}{file} elsewhere and put it at {home / file}"
     if _offline() and not (home / file).is_file():
         raise DependencyError(f"keras:{name}: not in the cache, and HF_HUB_OFFLINE forbids the network. {remedy}.")
+    if digest and (home / file).is_file():
+        _check(home / file, digest, f"Delete it. {remedy}")
+        return home / file
     try:
         return Path(keras.utils.get_file(file, url + file, cache_subdir="models", file_hash=digest))
     except Exception as error:  # Keras raises bare Exceptions when a fetch fails
         raise DependencyError(f"keras:{name}: {file} could not be fetched ({error}). {remedy}.") from error
+
+
+def _check(path: Path, digest: str, remedy: str) -> None:
+    """Refuse a cached file that is not the published one; offline Keras would try to fetch it, and say only that."""
+    found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    if found != digest:
+        raise WeightsError(f"{path}: MD5 is {found}, the published file's {digest}. {remedy}.")
 
 
 def _open_hub(name: str, origin: str) -> Checkpoint:

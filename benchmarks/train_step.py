@@ -1,0 +1,165 @@
+"""How fast ResNet-18 and ResNet-50 train and predict, beside keras.applications and plain PyTorch.
+
+    python benchmarks/train_step.py --batch 8 --size 96
+
+Each backend runs in a process of its own. In one process the networks take turns, step by step, so that a machine that
+slows down slows all of them; the median of the steps counts. Everything uses SGD with momentum, cross-entropy on logits
+and one batch of random numbers that stays where it is.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BACKENDS = ("jax", "tensorflow", "torch")
+NETWORKS = ("resnet18", "resnet50")
+
+
+def main() -> None:
+    """Run every backend and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--network", choices=NETWORKS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: 8)")
+    parser.add_argument("--size", type=int, default=96, help="height and width in pixels (default: 96)")
+    parser.add_argument("--steps", type=int, default=9, help="timed steps of each kind (default: 9)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(measure(options.worker, options.network or list(NETWORKS), options)))
+        return
+    results = []
+    for backend in options.backend or BACKENDS:
+        results += run_worker(backend)
+    print(table(results, options))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def run_worker(backend: str) -> list[dict]:
+    """Measure one backend in its own process."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--worker", backend]
+    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(backend: str, networks: list[str], options: argparse.Namespace) -> list[dict]:
+    """Time every implementation that this backend has of every network."""
+    results = []
+    for network in networks:
+        steps = {"kerasarch": keras_steps(ours(network, options.size), options)}
+        if network == "resnet50":
+            steps["keras.applications"] = keras_steps(theirs(options.size), options)
+        if backend == "torch":
+            steps["plain PyTorch"] = torch_steps(network, options)
+        for kind in ("train", "predict"):
+            for name, seconds in take_turns({name: pair[kind] for name, pair in steps.items()}, options.steps).items():
+                results.append(
+                    {"backend": backend, "network": network, "kind": kind, "implementation": name, "seconds": seconds}
+                )
+    return results
+
+
+def take_turns(steps: dict[str, Callable[[], None]], count: int) -> dict[str, float]:
+    """Return the median seconds of each step; the first two rounds, which compile and warm up, do not count."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(count + 2):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[2:]) for name, values in times.items()}
+
+
+def ours(network: str, size: int):
+    """Return our network."""
+    from kerasarch import models
+
+    return models.build(network, input_shape=(size, size, 3))
+
+
+def theirs(size: int):
+    """Return keras.applications' ResNet-50: v1, with biases, otherwise the same."""
+    import keras
+
+    return keras.applications.ResNet50(weights=None, input_shape=(size, size, 3), classifier_activation=None)
+
+
+def keras_steps(model, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Return a training and an inference step of a Keras model, as ``fit`` and ``predict`` run them."""
+    import keras
+    import numpy as np
+
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    rng = np.random.default_rng(0)
+    x = keras.ops.convert_to_tensor(rng.normal(size=(options.batch, options.size, options.size, 3)).astype("float32"))
+    y = keras.ops.convert_to_tensor(rng.integers(0, 1000, options.batch))
+    # The results are NumPy numbers: no step can end before its work is done.
+    return {"train": lambda: model.train_on_batch(x, y), "predict": lambda: model.predict_on_batch(x)}
+
+
+def torch_steps(network: str, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Return the same steps of the plain PyTorch network."""
+    import torch
+    from plain_resnet import PlainResNet
+
+    deep = network == "resnet50"
+    model = PlainResNet((3, 4, 6, 3) if deep else (2, 2, 2, 2), bottleneck=deep)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    x = torch.randn(options.batch, 3, options.size, options.size)
+    y = torch.randint(0, 1000, (options.batch,))
+
+    def train() -> None:
+        model.train()
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    def predict() -> None:
+        model.eval()
+        with torch.no_grad():
+            model(x).numpy()
+
+    return {"train": train, "predict": predict}
+
+
+def table(results: list[dict], options: argparse.Namespace) -> str:
+    """Return the figures as text, 80 columns wide."""
+    lines = [
+        f"batch {options.batch}, {options.size} x {options.size} pixels; images a second (our time / that time)",
+        f"{'backend':<11}{'network':<10}{'step':<9}{'kerasarch':>10}{'keras.applications':>20}{'plain PyTorch':>20}",
+    ]
+    keys = dict.fromkeys((row["backend"], row["network"], row["kind"]) for row in results)
+    for key in keys:
+        seconds = {
+            row["implementation"]: row["seconds"]
+            for row in results
+            if (row["backend"], row["network"], row["kind"]) == key
+        }
+        cells = [f"{options.batch / seconds['kerasarch']:10.1f}"]
+        for other in ("keras.applications", "plain PyTorch"):
+            if other in seconds:
+                ratio = f"({seconds['kerasarch'] / seconds[other]:.2f})"
+                cells.append(f"{options.batch / seconds[other]:13.1f}{ratio:>7}")
+            else:
+                cells.append(f"{'-':>20}")
+        lines.append(f"{key[0]:<11}{key[1]:<10}{key[2]:<9}{''.join(cells)}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Small members of each family do what every model must do."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from kerasarch import models
+from tests import conformance
+from tests.conformance import Row
+
+pytestmark = conformance.QUIET
+
+TINY = {"depths": (1, 1), "stem_width": 4}
+STAGES = ((1, 8, 1, 1), (2, 8, 2, 2))
+
+
+def resnet(**fields):
+    def make(dtype=None):
+        shape, classes = fields.get("input_shape", (16, 16, 1)), 3
+        config = {key: value for key, value in fields.items() if key != "input_shape"}
+        with_policy(dtype)
+        try:
+            return models.resnet("resnet50", classes=classes, input_shape=shape, **{**TINY, **config})
+        finally:
+            with_policy("float32")
+
+    return make
+
+
+def mobilenet(dtype=None):
+    with_policy(dtype)
+    try:
+        return models.mobilenet_v2(classes=3, input_shape=(16, 16, 3), stages=STAGES, stem_width=8, top_width=16)
+    finally:
+        with_policy("float32")
+
+
+def with_policy(dtype):
+    keras.config.set_dtype_policy(dtype or "float32")
+
+
+ROWS = [
+    Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
+    Row("bottleneck", resnet(widths=(8, 16), input_shape=(17, 15, 3)), (17, 15, 3)),
+    Row("v2", resnet(widths=(8, 16), preactivation=True, stride_last=True), (16, 16, 1)),
+    Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
+]
+row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+@row
+def test_shapes_and_batches(row):
+    conformance.check_shapes_and_batches(row)
+
+
+@row
+def test_saving(row, tmp_path):
+    conformance.check_saving(row, tmp_path)
+
+
+@row
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_policy(row, policy):
+    conformance.check_policy(row, policy)
+
+
+@row
+def test_training(row):
+    conformance.check_training(row)
+
+
+@row
+def test_jit(row):
+    conformance.check_jit(row)
+
+
+@row
+def test_channels_first_gives_the_same(row):
+    last = row.make()
+    conformance.randomise(last)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        first = row.make()
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for ours, theirs in zip(first.weights, last.weights, strict=True):
+        ours.assign(conformance.to_numpy(theirs))  # JAX would share the array, and delete it
+    x = row.inputs()
+    y = conformance.outputs(first, np.moveaxis(x, -1, 1))
+    np.testing.assert_allclose(y, conformance.outputs(last, x), atol=1e-5, rtol=1e-4)
+
+
+def test_a_compiled_file_does_not_carry_the_compiler_of_another_backend(tmp_path):
+    model = ROWS[0].make()
+    model.compile("sgd", "mse", jit_compile=os.environ["KERAS_BACKEND"] != "torch")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.optimizer.name == model.optimizer.name
+    assert "jit_compile" not in model.get_compile_config()
+    assert again.architecture == {**model.architecture, "config": again.architecture["config"]}
+    assert again.preprocessing == model.preprocessing

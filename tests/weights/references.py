@@ -1,0 +1,43 @@
+"""Reference models with healthy random weights, and how they are compared."""
+
+import h5py
+import numpy as np
+import torch
+
+
+def assert_close(ours, expected) -> None:
+    """At most 1e-4 of the output's scale apart."""
+    ours, expected = np.asarray(ours), np.asarray(expected)
+    assert ours.shape == expected.shape
+    scale = max(float(np.abs(expected).max()), 1e-3)
+    assert float(np.abs(ours - expected).max()) <= 1e-4 * scale
+
+
+def randomise_torch(model: torch.nn.Module) -> None:
+    """Random statistics and scales: fresh ones would hide a swapped pair."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        with torch.no_grad():
+            if name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight")):
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+            elif tensor.ndim == 1:
+                tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.1)
+
+
+def huggingface_outputs(model: torch.nn.Module, x: np.ndarray):
+    """Outputs for channels-last pictures, as arrays."""
+    with torch.no_grad():
+        result = model(torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1))))
+    return type(result)(**{name: value.numpy() for name, value in result.items() if hasattr(value, "numpy")})
+
+
+def write_legacy(model, path) -> None:
+    """Write the weights as Keras 2 did, which is how keras.applications' public files are."""
+    with h5py.File(path, "w") as root:
+        root.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = root.create_group(layer.name)
+            names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, variable in zip(names, layer.weights, strict=True):
+                group[name] = variable.numpy() if not hasattr(variable, "detach") else variable.detach().numpy()
