@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasarch.data.augment import Augmentation
-    from kerasarch.data.batches import Batches, batches
+    from kerasarch.data.batching import Batches, batches
     from kerasarch.data.load import load_images
     from kerasarch.data.resumable import ResumableDataset
     from kerasarch.data.source import ArrayImages, ImageSource
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "ArrayImages": "source",
     "Augmentation": "augment",
-    "Batches": "batches",
+    "Batches": "batching",
     "ImageSource": "source",
     "ImageSplits": "splits",
     "ResumableDataset": "resumable",
-    "batches": "batches",
+    "batches": "batching",
     "load_images": "load",
 }
 
@@ -41,9 +41,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # A submodule of the same name (batches) would otherwise hide the function.
-    return value
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
