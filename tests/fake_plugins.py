@@ -1,5 +1,6 @@
 """Plugin packages as tests need them: folders on the path with the metadata that an installer would have written."""
 
+import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,33 @@ def {name}(run: Run, *, epochs: Annotated[int, Ge(1)] = 2, data: str = "here"):
     run.ready()
     return {{"score": 1.0}}
 '''
+
+
+ZOO = tuple(
+    f"{name}_plugin"
+    for name in [
+        "good",
+        "broken",
+        "quitting",
+        "slow",
+        "colliding",
+        "left",
+        "right",
+        "ancient",
+        "future",
+        "eager",
+        "absent",
+        "misspelt",
+        "plain",
+    ]
+)
+"""The modules of the plugins that `install_zoo` installs."""
+
+
+def forget() -> None:
+    """Forget the zoo's modules, so that the next test meets them anew."""
+    for name in ZOO:
+        sys.modules.pop(name, None)
 
 
 def install(

@@ -9,11 +9,9 @@ import pytest
 from kerasarch import registry
 from kerasarch.errors import PluginError, UsageError
 from kerasarch.recipe import Recipe
-from tests.fake_plugins import install, install_zoo, recipe_source
+from tests.fake_plugins import ZOO, forget, install, install_zoo, recipe_source
 
 pytestmark = pytest.mark.backend_free
-
-IMPORTABLE = {f"{name}_plugin" for name in ("good", "broken", "slow", "colliding", "left", "right", "eager", "future")}
 
 
 @pytest.fixture
@@ -21,8 +19,7 @@ def zoo(tmp_path, monkeypatch):
     install_zoo(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for name in IMPORTABLE & set(sys.modules):
-        del sys.modules[name]
+    forget()
 
 
 def test_listing_imports_nothing_and_names_everything(zoo):
@@ -33,7 +30,7 @@ def test_listing_imports_nothing_and_names_everything(zoo):
     assert texts["good"] == "Do good"
     assert texts["slow"] == "Take an hour to import"
     assert texts["broken"] == "Break"
-    assert not IMPORTABLE & set(sys.modules)
+    assert not set(ZOO) & set(sys.modules)
 
 
 def test_static_summary_reads_the_literal_arguments_of_the_decorator(zoo):

@@ -62,17 +62,18 @@ class RecipeOption(click.Option):
 
     Args:
         option: The option.
+        hidden: Whether the help keeps silent about it.
     """
 
-    def __init__(self, option: Option) -> None:
+    def __init__(self, option: Option, hidden: bool = False) -> None:
         self.option = option
         declaration = f"{option.flag}/--no-{option.flag[2:]}" if is_switch(option) else option.flag
         kind = {"is_flag": True, "default": None} if is_switch(option) else {"type": click.STRING}
-        super().__init__([declaration, PREFIX + option.name], **kind)
+        super().__init__([declaration, PREFIX + option.name], hidden=hidden, **kind)
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the two columns of the help."""
-        return term(self.option), meaning(self.option)
+        return None if self.hidden else (term(self.option), meaning(self.option))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Offer the choices, or files where a path is wanted."""
@@ -83,14 +84,16 @@ class RecipeOption(click.Option):
         return [CompletionItem(str(choice)) for choice in self.option.choices if str(choice).startswith(incomplete)]
 
 
-def parameters(recipe: Recipe, only: tuple[str, ...] | None = None) -> list[click.Parameter]:
+def parameters(recipe: Recipe, shown: tuple[str, ...] | None = None) -> list[click.Parameter]:
     """Return click's parameters for a recipe's options.
 
     Args:
         recipe: The recipe.
-        only: Names of the options that are wanted, or None for all.
+        shown: Names of the options that the help shows, or None for all.
     """
-    return [RecipeOption(option) for name, option in recipe.options.items() if only is None or name in only]
+    return [
+        RecipeOption(option, hidden=shown is not None and name not in shown) for name, option in recipe.options.items()
+    ]
 
 
 def given(ctx: click.Context) -> dict[str, Any]:

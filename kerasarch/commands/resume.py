@@ -47,8 +47,8 @@ class RunGroup(click.Group):
         recipe = recipe_of(folder)
         return RecipeCommand(
             cmd_name,
-            params=[*recipe_options.parameters(recipe, recipe.resumable), *_runner()],
-            callback=click.pass_context(lambda ctx, **_: resume(ctx, folder)),
+            params=[*recipe_options.parameters(recipe, shown=recipe.resumable), *_runner()],
+            callback=click.pass_context(lambda ctx, **_: resume(ctx, folder, recipe)),
             help=f"Go on with a run of {folder.recipe}.\n\n{folder.path}",
         )
 
@@ -95,11 +95,11 @@ def recipe_of(folder: RunFolder) -> Recipe:
         raise UsageError(f"the recipe of {folder.path} is not there any more: {error}") from error
 
 
-def resume(ctx: click.Context, folder: RunFolder) -> None:
+def resume(ctx: click.Context, folder: RunFolder, recipe: Recipe) -> None:
     """Go on with a run and say how it went."""
     changes = recipe_options.given(ctx)
-    ctx.exit(running.resume(ctx, folder, changes, dict(ctx.params)))
+    ctx.exit(running.resume(ctx, folder, recipe, changes, dict(ctx.params)))
 
 
 def _runner() -> list[click.Parameter]:
-    return [parameter for parameter in parameters() if parameter.opts[0] in KEPT]
+    return [parameter for parameter in parameters(resuming=True) if parameter.opts[0] in KEPT]

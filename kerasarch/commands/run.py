@@ -111,8 +111,4 @@ def _resume(ctx: click.Context, name: str, recipe: Recipe, changes: dict[str, An
     folder = find(ctx.params["resume"], ctx.params["out"])
     if folder.recipe not in (name, recipe.name):
         raise UsageError(f"--resume: {folder.path} is a run of {folder.recipe}, not of {name}.")
-    for option in changes:
-        if option not in recipe.resumable:
-            may = ", ".join(recipe.options[known].flag for known in recipe.resumable) or "none"
-            raise UsageError(f"{recipe.options[option].flag} may not change when a run is resumed. What may: {may}.")
-    return running.resume(ctx, folder, changes, ctx.params)
+    return running.resume(ctx, folder, recipe, changes, ctx.params)

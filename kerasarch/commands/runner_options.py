@@ -10,6 +10,11 @@ from kerasarch.options import did_you_mean
 from kerasarch.recipe import RESERVED, Recipe
 from kerasarch.typing import BACKENDS
 
+BACKEND = (
+    "Keras backend: jax, tensorflow or torch; all runs each of them in a process of its own and compares them. "
+    "[default: KERAS_BACKEND, else the first that is installed]"
+)
+
 
 class RunnerOption(click.Option):
     """An option of the runner, written in the help as a recipe's options are."""
@@ -19,8 +24,12 @@ class RunnerOption(click.Option):
         return " ".join(filter(None, (self.opts[0], self.metavar))), self.help or ""
 
 
-def parameters() -> list[click.Parameter]:
-    """Return click's parameters for the options of ``run``."""
+def parameters(resuming: bool = False) -> list[click.Parameter]:
+    """Return click's parameters for the options of ``run``.
+
+    Args:
+        resuming: Whether they are for a run that has begun, and has its backend.
+    """
     folder = click.Path(path_type=Path, file_okay=False)
 
     def switch(flag: str, text: str, *names: str) -> click.Option:
@@ -31,8 +40,7 @@ def parameters() -> list[click.Parameter]:
             ["--backend"],
             type=click.Choice([*BACKENDS, "all"]),
             metavar="NAME",
-            help="Keras backend: jax, tensorflow or torch; all runs each of them in a process of its own and compares "
-            "them. [default: KERAS_BACKEND, else the first that is installed]",
+            help="Keras backend: jax, tensorflow or torch. [default: the run's own]" if resuming else BACKEND,
         ),
         RunnerOption(
             ["--seed"],

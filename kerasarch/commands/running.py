@@ -64,12 +64,15 @@ def start(
     return _say_outcome(execute(request), runner["as_json"])
 
 
-def resume(ctx: click.Context, folder: RunFolder, changes: Mapping[str, Any], runner: Mapping[str, Any]) -> int:
+def resume(
+    ctx: click.Context, folder: RunFolder, recipe: Recipe, changes: Mapping[str, Any], runner: Mapping[str, Any]
+) -> int:
     """Go on with a run and print the result.
 
     Args:
         ctx: The context of the command.
         folder: The run's folder.
+        recipe: The recipe, as it is now.
         changes: What was given for the recipe's resumable options.
         runner: The values of the runner's own options.
 
@@ -77,8 +80,14 @@ def resume(ctx: click.Context, folder: RunFolder, changes: Mapping[str, Any], ru
         The exit code.
 
     Raises:
-        UsageError: No single backend was named.
+        UsageError: An option may not change, its value is not accepted, or no single backend was named.
     """
+    for name, value in changes.items():
+        option = recipe.options[name]
+        if name not in recipe.resumable:
+            may = ", ".join(recipe.options[known].flag for known in recipe.resumable) or "none"
+            raise UsageError(f"{option.flag} may not change when a run is resumed. Options that may: {may}.")
+        option.read(value)
     if runner["backend"] == "all":
         raise UsageError("--backend all: a run goes on on one backend. Name it, or leave the run on its own.")
     from kerasarch.runs.execute import resume as go_on

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import kerasarch
 from kerasarch.commands.program import COMMANDS, Program, program, report
 from kerasarch.errors import BackendError, DataError, PluginError
-from tests.fake_plugins import install_zoo, recipe_source
+from tests.fake_plugins import forget, install_zoo, recipe_source
 
 pytestmark = pytest.mark.backend_free
 
@@ -57,8 +57,7 @@ def zoo(tmp_path, monkeypatch):
     install_zoo(tmp_path / "zoo")
     monkeypatch.syspath_prepend(str(tmp_path / "zoo"))
     yield
-    for name in [name for name in sys.modules if name in ("good_plugin", "left_plugin", "right_plugin")]:
-        del sys.modules[name]
+    forget()
 
 
 def test_help_names_every_command_without_importing_one(call):
