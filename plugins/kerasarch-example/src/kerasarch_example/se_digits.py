@@ -18,7 +18,7 @@ def se_digits(
     variant: Literal["se_cnn_tiny", "se_cnn_small"] = "se_cnn_tiny",
     size: Annotated[int, Ge(4)] = 8,
     channels: Literal[1, 3] = 1,
-    epochs: Annotated[int, Ge(1)] = 15,
+    epochs: Annotated[int, Ge(1)] = 10,
     batch: Annotated[int, Ge(1)] = 32,
     learning_rate: Annotated[float, Gt(0)] = 3e-3,
 ):
