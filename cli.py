@@ -1,17 +1,15 @@
 """The command line from a checkout, installed or not: ``python cli.py list``."""
 
+import os
 import sys
 from pathlib import Path
 
-root = Path(__file__).resolve().parent
-sys.path.insert(0, str(root))
+ROOT = str(Path(__file__).resolve().parent)
+sys.path[:] = [ROOT, *(folder for folder in sys.path if folder != ROOT)]
+# Processes started from here, one a backend for instance, find the package too.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH", ""))))
 
-import kerasarch  # noqa: E402 - the line above makes it importable
-
-if "kerasarch.recipes" not in sys.modules:
-    kerasarch.__path__.append(str(root))  # makes the folder recipes/ the package kerasarch.recipes
-
-from kerasarch.commands import main  # noqa: E402
+from kerasarch.commands import main  # noqa: E402 - the lines above make it importable
 
 if __name__ == "__main__":
     main()

@@ -313,7 +313,7 @@ def _identity(distribution: Any) -> tuple[str, str]:
     if distribution is None:
         return "unknown", ""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    found = {}
+    found: dict[str, str] = {}
     for line in text.splitlines():
         key, colon, value = line.partition(":")
         if not colon:

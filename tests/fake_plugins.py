@@ -27,24 +27,8 @@ def {name}(run: Run, *, epochs: Annotated[int, Ge(1)] = 2, data: str = "here"):
 '''
 
 
-ZOO = tuple(
-    f"{name}_plugin"
-    for name in [
-        "good",
-        "broken",
-        "quitting",
-        "slow",
-        "colliding",
-        "left",
-        "right",
-        "ancient",
-        "future",
-        "eager",
-        "absent",
-        "misspelt",
-        "plain",
-    ]
-)
+_ZOO = ["good", "broken", "quitting", "slow", "colliding", "left", "right", "ancient", "future", "eager", "misspelt"]
+ZOO = tuple(f"{name}_plugin" for name in (*_ZOO, "absent", "plain"))
 """The modules of the plugins that `install_zoo` installs."""
 
 

@@ -47,7 +47,9 @@ class LazyGroup(click.Group):
     """
 
     def __init__(self, *args: Any, table: Mapping[str, Mapping[str, str]], prefix: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **{"subcommand_metavar": "COMMAND ...", "no_args_is_help": False} | kwargs)
+        kwargs.setdefault("subcommand_metavar", "COMMAND ...")
+        kwargs.setdefault("no_args_is_help", False)
+        super().__init__(*args, **kwargs)
         self.table = table
         self.prefix = prefix
 
@@ -152,6 +154,12 @@ def _of_click(error: click.ClickException) -> str:
     return f"{message if message.endswith('.') else message + '.'}{help_command}"
 
 
+def _version(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if given:
+        click.echo(f"kerasarch {kerasarch.__version__}")
+        context.exit()
+
+
 program = Program(
     "kerasarch",
     table=COMMANDS,
@@ -166,12 +174,7 @@ program = Program(
             is_eager=True,
             expose_value=False,
             help="Print the version and exit.",
-            callback=lambda context, _, given: given and _version(context),
+            callback=_version,
         )
     ],
 )
-
-
-def _version(context: click.Context) -> None:
-    click.echo(f"kerasarch {kerasarch.__version__}")
-    context.exit()
