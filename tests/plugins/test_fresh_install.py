@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -25,9 +26,12 @@ def environment(tmp_path_factory):
     [packages] = folder.glob("lib/python*/site-packages")
     # Not --system-site-packages: where the tests run in an environment of their own, that means another one.
     (packages / "outer.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n{ROOT}\n")
+    source = folder / "source"  # setuptools builds where the source is
+    shutil.copytree(
+        ROOT / "plugins" / "kerasarch-example", source, ignore=shutil.ignore_patterns("build", "*.egg-info")
+    )
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir",
-         str(ROOT / "plugins" / "kerasarch-example")],
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir", source],
         check=True,
     )  # fmt: skip
     return folder
