@@ -25,7 +25,7 @@ def transfer_image(
     workers: Annotated[int, Ge(0)] = 0,
     strict: bool = False,
     transfer: TransferOptions = TransferOptions(),  # noqa: B008 - frozen
-):
+) -> dict[str, float]:
     """Transfer any registered image classifier to your images.
 
     The model comes from the registry, a plugin's as well as a built-in one, and its weights from wherever they are

@@ -38,7 +38,7 @@ def transfer_resnet(
     strict: bool = False,
     letter_epochs: Annotated[int, Ge(1)] = 6,
     transfer: TransferOptions = TransferOptions(),  # noqa: B008 - frozen
-):
+) -> dict[str, float]:
     """Fine-tune a ResNet by gradual unfreezing, beside other strategies.
 
     Without options this is a complete demonstration that needs no network: a small ResNet learns to read printed
@@ -66,8 +66,8 @@ def transfer_resnet(
     from kerasarch.runs.transfer import compare_transfer
 
     bundled = data == "digits"
-    variant = variant or (SMALL if bundled else "resnet50")
-    small = variant.endswith("_small")
+    network_name: str = variant or (SMALL if bundled else "resnet50")
+    small = network_name.endswith("_small")
     weights = weights or ("letters" if small else "imagenet")
     size = image_size or (16 if small else 224)
     channels = 1 if weights == "letters" else 3
@@ -84,16 +84,18 @@ def transfer_resnet(
     test = batches(images.test or images.validation, shuffle=False, **shape)
 
     centred = models.INCEPTION  # pixels from -1 to 1
-    letters = _letters(run, variant, size, letter_epochs) if weights == "letters" else None
+    letters = _letters(run, network_name, size, letter_epochs) if weights == "letters" else None
 
     def make(pretrained: bool) -> Any:
         if letters:
-            network = models.resnet(variant, classes=len(LETTERS), input_shape=(size, size, 1), preprocessing=centred)
+            network = models.resnet(
+                network_name, classes=len(LETTERS), input_shape=(size, size, 1), preprocessing=centred
+            )
             if pretrained:
                 network.load_weights(letters)
         else:
             network = models.resnet(
-                variant, weights=weights if pretrained else None, input_shape=(size, size, channels)
+                network_name, weights=weights if pretrained else None, input_shape=(size, size, channels)
             )
         network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
         return models.accept_raw_pixels(network)

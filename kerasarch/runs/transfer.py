@@ -37,7 +37,8 @@ def compare_transfer(
     from kerasarch.metrics import classification_summary
 
     classes = test.source.classes
-    rows, result = [], {}
+    rows: list[dict[str, Any]] = []
+    result: dict[str, float] = {}
     for name, model, seconds in training.train_strategies(run, make, train, validation, options, **rates):
         probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(model.predict(test, verbose=0)))
         scores = classification_summary(test.labels, probabilities, classes)

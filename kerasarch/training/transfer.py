@@ -57,6 +57,7 @@ def train_strategies(
             warmup_epochs=options.warmup_epochs,
             label_smoothing=options.label_smoothing,
             patience=options.patience,
+            batch_norm="open" if fresh else options.batch_norm,
             cache=options.cache_gb > 0,
             cache_gb=options.cache_gb,
             views=options.views,
