@@ -77,12 +77,12 @@ def decode(file: Path | io.BytesIO, path: Path | None = None) -> np.ndarray:
     Raises:
         DataError: The file is no image, is damaged or is too large.
     """
-    path = path or file
-    with open_image(file, path) as image:
+    name = path or (file if isinstance(file, Path) else Path("image"))
+    with open_image(file, name) as image:
         try:
             return _as_array(ImageOps.exif_transpose(image))
         except _DAMAGE as error:
-            raise DataError(f"{path}: damaged ({_reason(error)})") from error
+            raise DataError(f"{name}: damaged ({_reason(error)})") from error
 
 
 def with_channels(image: np.ndarray, channels: int) -> np.ndarray:

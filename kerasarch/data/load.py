@@ -100,8 +100,8 @@ def _parts(source: str, seed: int, strict: bool, offline: bool) -> tuple[str, di
 
 def _warn_of_copies(name: str, parts: dict[str, ImageSource]) -> None:
     """Say when parts that the source brings with it have images in common; they are left as they are."""
-    known = {part: set(digests) for part, source in parts.items() if (digests := source.identity()) is not None}
+    known = {part: set(source.identity() or ()) for part, source in parts.items()}
     for part, digests in known.items():
-        shared = digests & known["train"] if part != "train" else ()
+        shared = digests & known["train"] if part != "train" else set()
         if shared:
             logger.warning("%s: %d images of the %s part are also in the training part.", name, len(shared), part)

@@ -34,8 +34,8 @@ def read_npz(path: Path) -> dict[str, ArrayImages]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise DataError(f"{path}: not a readable .npz file of plain arrays ({error}).") from error
     found = {}
-    for part, names in PARTS.items():
-        pairs = [(f"x_{name}", f"y_{name}") for name in names] + ([("x", "y")] if part == "train" else [])
+    for part, endings in PARTS.items():
+        pairs = [(f"x_{name}", f"y_{name}") for name in endings] + ([("x", "y")] if part == "train" else [])
         pair = next((pair for pair in pairs if set(pair) <= set(arrays)), None)
         if pair is not None:
             found[part] = (_pixels(path, pair[0], arrays[pair[0]]), _label_column(path, pair[1], arrays[pair[1]]))

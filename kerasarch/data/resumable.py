@@ -3,6 +3,7 @@
 import sys
 from abc import abstractmethod
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import keras
@@ -139,9 +140,9 @@ class ResumableDataset(keras.utils.PyDataset):
         Keras has no public way: it copies the number when ``fit`` begins. Letting the iterator run dry instead warns,
         and on JAX loses the weights if a callback looked at them after the last batch (read in the source of 3.15.1).
         """
-        frame = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None:
-            owner = frame.f_locals.get("self")
+            owner: Any = frame.f_locals.get("self")
             if type(owner).__name__.endswith("EpochIterator") and hasattr(owner, "_num_batches"):
                 owner._num_batches = self.steps - self.start
                 self._shortened = self.start > 0

@@ -84,17 +84,17 @@ def stratified(
 
     parts: list[list[int]] = [[] for _ in range(1 + len(fractions))]
     for label in sorted(units):
-        members = units[label]
-        wanted = [max(1, round(fraction * len(members))) for fraction in fractions]
-        if sum(wanted) >= len(members):
+        equal = units[label]  # lists of positions of one image
+        wanted = [max(1, round(fraction * len(equal))) for fraction in fractions]
+        if sum(wanted) >= len(equal):
             raise DataError(
-                f"Class {classes[label] if classes else label} has {len(members)} different images, too few for "
+                f"Class {classes[label] if classes else label} has {len(equal)} different images, too few for "
                 f"{1 + len(wanted)} parts. Add images of this class, or give train and validation parts of your own."
             )
-        order = rng.permutation(len(members))
+        order = rng.permutation(len(equal))
         start = 0
         for part, count in zip(parts[1:], wanted, strict=True):
-            part.extend(position for unit in order[start : start + count] for position in members[unit])
+            part.extend(position for unit in order[start : start + count] for position in equal[unit])
             start += count
-        parts[0].extend(position for unit in order[start:] for position in members[unit])
+        parts[0].extend(position for unit in order[start:] for position in equal[unit])
     return [np.array(sorted(part), dtype=np.int64) for part in parts]
