@@ -122,16 +122,10 @@ def _memory() -> int | None:
         return None
 
 
-def _default_backend() -> str:
-    """The backend that Keras takes when nothing is said."""
-    named = os.environ.get("KERAS_BACKEND")
-    if named:
-        return named
-    file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
-    try:
-        return str(json.loads(file.read_text()).get("backend", "tensorflow"))
-    except (OSError, ValueError, AttributeError):
-        return "tensorflow"
+def _default_backend() -> str | None:
+    """The backend that a run takes when none is asked for."""
+    installed = (name for name in BACKENDS if find_spec(name) is not None)
+    return os.environ.get("KERAS_BACKEND") or next(installed, None)
 
 
 def _backend(name: str, probe: bool) -> dict[str, Any]:

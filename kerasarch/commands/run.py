@@ -7,7 +7,7 @@ import click
 
 from kerasarch.commands import recipe_options, running
 from kerasarch.commands.recipe_names import completions
-from kerasarch.commands.runner_options import parameters, read_config, takes_value
+from kerasarch.commands.runner_options import parameters, read_config, read_devices, takes_value
 from kerasarch.errors import UsageError
 from kerasarch.recipe import Recipe
 from kerasarch.registry import load_recipe
@@ -92,6 +92,7 @@ def run(ctx: click.Context, name: str, recipe: Recipe) -> None:
         values = found | values
     if runner["resume"] is not None:
         ctx.exit(_resume(ctx, name, recipe, values))
+    runner["devices"] = read_devices(runner["devices"])
     recipe.bind(values)  # a wrong option ends here, before a folder is made
     if runner["backend"] == "all" and runner["seeds"]:
         raise UsageError("--backend all and --seeds cannot be combined: choose one backend for --seeds.")

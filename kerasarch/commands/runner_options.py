@@ -95,6 +95,23 @@ def takes_value(token: str, parameters: list[click.Parameter]) -> bool:
     )
 
 
+def read_devices(text: str | None) -> str | None:
+    """Read ``--devices``: ``cpu``, ``gpu``, ``gpu:0``, ``gpu:0,1`` or ``0,1``.
+
+    Returns:
+        ``cpu``, the numbers of the GPUs that may be seen, or None for all that there are.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    if text is None or text.lower() == "gpu":
+        return None
+    word = text.lower().removeprefix("gpu:").replace(" ", "")
+    if word == "cpu" or all(part.isdigit() for part in word.split(",")):
+        return word
+    raise UsageError(f"--devices: received {text}, expected cpu, gpu, gpu:0, or several as in gpu:0,1.")
+
+
 def read_config(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read values for a recipe's options from a TOML or JSON file.
 

@@ -1,15 +1,17 @@
 """What ``run`` and ``resume`` share: they start the work and say how it went."""
 
+import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from kerasarch.commands import console
+from kerasarch.commands.runner_options import read_devices
 from kerasarch.errors import UsageError
 from kerasarch.recipe import Recipe
-from kerasarch.runs.folder import RunFolder
+from kerasarch.runs.folder import LOG, REPORT, RunFolder
 from kerasarch.typing import BACKENDS
 
 
@@ -52,6 +54,7 @@ def start(
         tensorboard=runner["tensorboard"],
         argv=list(sys.argv),
         traceback=_traceback(ctx),
+        quiet=runner["as_json"],
     )
     if several:
         from kerasarch.runs.several import run_backends
@@ -61,7 +64,9 @@ def start(
         from kerasarch.runs.several import run_seeds
 
         return _say_seeds(run_seeds(request, runner["seeds"]), runner["as_json"])
-    return _say_outcome(execute(request), runner["as_json"])
+    with _stdout_for_json(runner["as_json"]):
+        outcome = execute(request)
+    return _say_outcome(outcome, runner["as_json"])
 
 
 def resume(
@@ -92,20 +97,30 @@ def resume(
         raise UsageError("--backend all: a run goes on on one backend. Name it, or leave the run on its own.")
     from kerasarch.runs.execute import resume as go_on
 
-    outcome = go_on(
-        folder.path,
-        changes=dict(changes),
-        backend=runner["backend"],
-        offline=runner["offline"],
-        devices=runner["devices"],
-        argv=list(sys.argv),
-        traceback=_traceback(ctx),
-    )
+    with _stdout_for_json(runner["as_json"]):
+        outcome = go_on(
+            folder.path,
+            changes=dict(changes),
+            backend=runner["backend"],
+            offline=runner["offline"],
+            devices=read_devices(runner["devices"]),
+            argv=list(sys.argv),
+            traceback=_traceback(ctx),
+            quiet=runner["as_json"],
+            recipe=recipe,
+        )
     return _say_outcome(outcome, runner["as_json"])
 
 
 def _traceback(ctx: click.Context) -> bool:
     return bool((ctx.find_root().obj or {}).get("traceback"))
+
+
+@contextlib.contextmanager
+def _stdout_for_json(wanted: bool) -> Iterator[None]:
+    """Keep stdout for the one JSON object: what a recipe or a library prints meanwhile goes to stderr."""
+    with contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext():
+        yield
 
 
 def _say_outcome(outcome: Any, as_json: bool) -> int:
@@ -130,7 +145,8 @@ def _say_outcome(outcome: Any, as_json: bool) -> int:
     elif outcome.status == "checked":
         console.say(console.good("Everything is ready.") + f" Nothing was trained. Folder: {outcome.folder}")
     if outcome.error:
-        click.echo(f"{click.style('Error:', fg='red')} {' '.join(outcome.error.split())}", err=True)
+        error = " ".join(outcome.error.split())
+        click.echo(f"{click.style('Error:', fg='red')} {error} The log: {outcome.folder / LOG}", err=True)
     if outcome.status == "interrupted":
         click.echo(f"Interrupted. Go on with it:  kerasarch resume {outcome.folder}", err=True)
     return int(outcome.exit_code)
@@ -151,7 +167,7 @@ def _say_result(outcome: Any, folder: RunFolder) -> None:
     if rows:
         console.say(console.table(("result", "observed", "expected", ""), rows, right=("observed", "expected")))
         console.say()
-    console.say(f"Report:  {outcome.folder / 'report.html'}")
+    console.say(f"Report:  {outcome.folder / REPORT}")
     console.say(f"More:    kerasarch runs show {folder.id}")
 
 
