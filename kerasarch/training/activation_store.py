@@ -1,5 +1,6 @@
 """Rows of arrays, in memory or in memory-mapped files."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,5 +58,10 @@ class ActivationStore:
         shape = (self.rows, *array.shape[1:])
         if self.path is None:
             return np.empty(shape, array.dtype)
-        self._files.append(self.path.with_name(f"{self.path.name}-{number}.npy"))
-        return np.lib.format.open_memmap(self._files[-1], mode="w+", dtype=array.dtype, shape=shape)
+        file = self.path.with_name(f"{self.path.name}-{os.getpid()}-{number}.npy")
+        mapped = np.lib.format.open_memmap(file, mode="w+", dtype=array.dtype, shape=shape)
+        try:
+            file.unlink()  # the space is given back when the process ends, however it ends
+        except PermissionError:  # Windows removes no file that is open
+            self._files.append(file)
+        return mapped

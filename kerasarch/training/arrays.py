@@ -22,6 +22,7 @@ class ArrayBatches(keras.utils.PyDataset):
 
     Attributes:
         epoch: The epoch that the next pass serves.
+        start: The first batch of that pass.
         steps: Batches of an epoch.
         labels: The labels.
 
@@ -52,8 +53,8 @@ class ArrayBatches(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
-        return self.steps
+        """Batches of the next pass."""
+        return self.steps - self.start
 
     def order(self, epoch: int) -> np.ndarray:
         """Positions of the examples in the arrays, in the order in which an epoch serves them."""
@@ -67,30 +68,29 @@ class ArrayBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple:
         if self._opening:
-            return self.batch(self.epoch, index)
+            return self.batch(self.epoch, self.start)
         self._served += 1
         # In turn, whatever the index: fit(shuffle=True) would mix batches that are mixed already.
-        return self.batch(self.epoch, (self._served - 1) % self.steps)
+        return self.batch(self.epoch, self.start + (self._served - 1) % self.num_batches)
 
     def on_epoch_end(self) -> None:
         """Goes to the next epoch. Keras calls this at the end of every epoch, and once before the first."""
-        if not self._opening:
-            self.epoch += self._served // self.steps
+        if not self._opening and self._served >= self.num_batches:
+            self.epoch, self.start = self.epoch + 1, 0
         self._opening, self._served = False, 0
 
     def state(self, done: int = 0) -> dict[str, int]:
-        """The position as JSON values; ``done`` batches of the present epoch are finished."""
-        return {"epoch": self.epoch + done // self.steps, "start": done % self.steps, "steps": self.steps}
+        """The position as JSON values, after `done` batches of the present pass."""
+        epochs, start = divmod(self.start + done, self.steps)
+        return {"epoch": self.epoch + epochs, "start": start, "steps": self.steps}
 
     def restore(self, state: dict[str, int]) -> None:
-        """Goes to the beginning of an epoch.
+        """Goes to a position. From the midst of an epoch, fit that epoch alone: Keras counts batches once a fit.
 
         Raises:
-            DataError: The state is one in the midst of an epoch, or of other data.
+            DataError: It is a position in other data.
         """
-        if state["start"] or state["steps"] != self.steps:
-            raise DataError(
-                f"Received position {state}. Expected the beginning of an epoch of {self.steps} batches: arrays resume "
-                "there only. kerasarch.data.batches resumes anywhere."
-            )
-        self.epoch = state["epoch"]
+        if state["steps"] != self.steps:
+            raise DataError(f"Received position {state}. Expected one in epochs of {self.steps} batches: other data.")
+        self.epoch, self.start = state["epoch"], state["start"]
+        self._opening, self._served = False, 0

@@ -19,7 +19,6 @@ class EarlyStopping(keras.callbacks.Callback):
     Args:
         monitor: Name of the metric in the logs.
         patience: Epochs without improvement after which training stops.
-        epochs: Epochs of the whole fit; the best weights come back after that many as well.
         minimum_change: An improvement is more than this.
         mode: Whether the metric shall fall (``"min"``) or rise (``"max"``); ``"auto"``: rise for accuracies, AUC, F1
             and the like.
@@ -35,18 +34,16 @@ class EarlyStopping(keras.callbacks.Callback):
         monitor: str = "val_loss",
         *,
         patience: int,
-        epochs: int,
         minimum_change: float = 0.0,
         mode: Literal["auto", "min", "max"] = "auto",
     ):
         super().__init__()
-        if patience < 1 or epochs < 1 or mode not in ("auto", "min", "max"):
+        if patience < 1 or mode not in ("auto", "min", "max"):
             raise UsageError(
-                f"Received patience={patience}, epochs={epochs}, mode={mode!r}. Expected at least 1 epoch of each and "
-                "mode 'auto', 'min' or 'max'."
+                f"Received patience={patience}, mode={mode!r}. Expected at least 1 and mode 'auto', 'min' or 'max'."
             )
         rises = mode == "max" or (mode == "auto" and any(part in monitor.lower() for part in self._RISING))
-        self.monitor, self.patience, self.epochs = monitor, patience, epochs
+        self.monitor, self.patience = monitor, patience
         self.minimum_change, self._sign = minimum_change, -1.0 if rises else 1.0
         self.best, self.best_epoch, self.seen = math.inf, -1, 0
         self.best_weights: list[np.ndarray] | None = None
@@ -67,7 +64,8 @@ class EarlyStopping(keras.callbacks.Callback):
         waited = self.seen - 1 - self.best_epoch
         if waited >= self.patience:
             self.model.stop_training = True
-        if self.best_weights is not None and (waited >= self.patience or self.seen == self.epochs):
+        last = epoch + 1 >= self.params.get("epochs", math.inf)  # of the whole fit, also where it was interrupted
+        if self.best_weights is not None and (waited >= self.patience or last):
             self.model.set_weights(self.best_weights)
 
     def state(self) -> dict[str, Any]:

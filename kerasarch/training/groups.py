@@ -39,11 +39,6 @@ class LayerGroup:
             for variable in layer._trainable_variables  # `trainable_variables` is empty while the layer is frozen
         )
 
-    @property
-    def depth_key(self) -> str:
-        """First part of the name, for messages."""
-        return self.name.split("/")[0]
-
 
 def layer_groups(model: keras.Model, groups: Mapping[str, str | Sequence[str]] | None = None) -> list[LayerGroup]:
     """Splits a model into groups of layers, from the input upward.

@@ -51,6 +51,7 @@ class GroupRates:
         # A norm over all groups cannot be taken in a group's optimizer.
         self.global_clipnorm = global_clipnorm or self._config.pop("global_clipnorm", None)
         self._config["global_clipnorm"] = None
+        self.loss_scale_factor = self._config.pop("loss_scale_factor", None)
         self.weight_decay = weight_decay
         self._optimizers: dict[str, keras.optimizers.Optimizer] = {}
 
@@ -75,7 +76,9 @@ class GroupRates:
             )
             paths[name] = [variable.path for variable in variables]
         opened = {name: self._optimizers[name] for name in stage.open}
-        return GroupOptimizer(opened, paths, global_clipnorm=self.global_clipnorm)
+        return GroupOptimizer(
+            opened, paths, global_clipnorm=self.global_clipnorm, loss_scale_factor=self.loss_scale_factor
+        )
 
     def _new(self, name: str, variables: Sequence[keras.Variable]) -> keras.optimizers.Optimizer:
         # Keras counts optimizers in their names (adam_1): not in ours, which checkpoints hold.

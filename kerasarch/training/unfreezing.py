@@ -184,7 +184,7 @@ class GradualUnfreezing:
         extra: list[keras.callbacks.Callback] = [Timeline([group.name for group in self.groups], stage.open)]
         if self._patience is not None:
             monitor = self._monitor or ("loss" if validation is None else "val_loss")
-            extra.append(EarlyStopping(monitor, patience=self._patience, epochs=stage.epochs))
+            extra.append(EarlyStopping(monitor, patience=self._patience))
         model, cache = self._cached(stage, train, validation)
         if cache is not None:
             train, validation = cache.train, cache.validation
@@ -273,7 +273,12 @@ class GradualUnfreezing:
         if self._restore_trainable:
             self._freezer.restore()
         last = _inner(previous)
-        whole = GroupOptimizer(last.group_optimizers, last.group_paths, global_clipnorm=last.all_groups_clipnorm)
+        whole = GroupOptimizer(
+            last.group_optimizers,
+            last.group_paths,
+            global_clipnorm=last.all_groups_clipnorm,
+            loss_scale_factor=last.loss_scale_factor,
+        )
         self._compile(self.model, whole, previous)
 
 

@@ -10,10 +10,14 @@ from kerasarch.errors import TrainingError, UsageError
 LOSSES = [3.0, 2.0, 2.5, 2.1, 1.0, 1.1, 1.2]
 
 
-def model():
+def stopping(*arguments, epochs=7, **options):
+    """A callback as fit would set it up, and its model."""
+    callback = training.EarlyStopping(*arguments, **options)
     built = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     built.stop_training = False
-    return built
+    callback.set_model(built)
+    callback.set_params({"epochs": epochs})
+    return callback
 
 
 def follow(callback, losses, start=0):
@@ -30,26 +34,19 @@ def follow(callback, losses, start=0):
     ("patience", "change", "last", "kept"), [(2, 0, 3, 1), (3, 0, 6, 4), (3, 1.5, 3, 0), (9, 0, 6, 4), (1, 0, 2, 1)]
 )
 def test_stops_and_keeps_the_best(patience, change, last, kept):
-    callback = training.EarlyStopping(patience=patience, epochs=len(LOSSES), minimum_change=change)
-    callback.set_model(model())
+    callback = stopping(patience=patience, minimum_change=change)
     assert follow(callback, LOSSES) == (last, kept)
 
 
 def test_continues_after_an_interruption():
-    whole = training.EarlyStopping(patience=2, epochs=7)
-    whole.set_model(model())
-    first = training.EarlyStopping(patience=2, epochs=7)
-    first.set_model(model())
+    whole, first, second = (stopping(patience=2) for _ in range(3))
     follow(first, LOSSES[:3])
-    second = training.EarlyStopping(patience=2, epochs=7)
-    second.set_model(model())
     second.restore(first.state())
     assert follow(second, LOSSES[3:], start=3) == follow(whole, LOSSES) == (3, 1)
 
 
 def test_rising_metrics():
-    callback = training.EarlyStopping("val_accuracy", patience=1, epochs=9)
-    callback.set_model(model())
+    callback = stopping("val_accuracy", patience=1)
     for value in (0.5, 0.7):
         callback.on_epoch_end(0, {"val_accuracy": value})
     assert not callback.model.stop_training
@@ -58,12 +55,11 @@ def test_rising_metrics():
 
 
 def test_errors():
-    callback = training.EarlyStopping(patience=1, epochs=2)
-    callback.set_model(model())
+    callback = stopping(patience=1)
     with pytest.raises(TrainingError, match="Received no 'val_loss'"):
         callback.on_epoch_end(0, {"loss": 1.0})
     with pytest.raises(UsageError, match="patience=0"):
-        training.EarlyStopping(patience=0, epochs=1)
+        training.EarlyStopping(patience=0)
 
 
 def test_stops_stages_of_unfreezing(network, images):

@@ -184,6 +184,35 @@ def test_saved_model_keeps_optimizer_state(data, tmp_path):
     assert len(model.optimizer.variables) == 2 + 2 * (1 + 2)  # the counts; per group a count and two moments
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(data, policy):
+    """Weights move in both stages; the loss scale of mixed_float16 is carried from one to the next."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        model, body, head = linear_model()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = [body.get_weights()[0], head.get_weights()[0]]
+    scales = []
+
+    def fit(name, part, data, *, epochs, validation_data, callbacks):
+        if policy == "mixed_float16":
+            scales.append(float(keras.ops.convert_to_numpy(part.optimizer.dynamic_scale.value)))
+        history = part.fit(data, epochs=epochs, callbacks=list(callbacks), verbose=0).history
+        if policy == "mixed_float16":
+            part.optimizer.dynamic_scale.assign(2.0**9)
+        return history
+
+    history = training.GradualUnfreezing(model, decay=1, loss="mse", metrics=[], verbose=0).fit(
+        training.ArrayBatches(*data, batch=4), fit=fit
+    )
+    assert history["body"]["lr/head"][0] < history["head"]["lr/head"][0]
+    assert scales == ([2.0**15, 2.0**9] if policy == "mixed_float16" else [])
+    for layer, old in zip((body, head), before, strict=True):
+        assert layer.kernel.dtype == "float32"
+        assert not np.allclose(layer.get_weights()[0], old)
+
+
 def test_bad_arguments():
     sgd = keras.optimizers.SGD
     with pytest.raises(UsageError, match="in groups 'a' and 'b'"):
