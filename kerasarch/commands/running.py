@@ -64,6 +64,11 @@ def start(
         from kerasarch.runs.several import run_seeds
 
         return _say_seeds(run_seeds(request, runner["seeds"]), runner["as_json"])
+    if not runner["as_json"]:
+        from kerasarch.runs.environment import choose_backend
+
+        kind = ", check only" if request.check else ", smoke" if request.smoke else ""
+        _announce(f"{name} on {choose_backend(request.backend)}, seed {request.seed}{kind}")
     with _stdout_for_json(runner["as_json"]):
         outcome = execute(request)
     return _say_outcome(outcome, runner["as_json"])
@@ -97,6 +102,8 @@ def resume(
         raise UsageError("--backend all: a run goes on on one backend. Name it, or leave the run on its own.")
     from kerasarch.runs.execute import resume as go_on
 
+    if not runner["as_json"]:
+        _announce(f"{folder.recipe} goes on, in {folder.path}")
     with _stdout_for_json(runner["as_json"]):
         outcome = go_on(
             folder.path,
@@ -114,6 +121,11 @@ def resume(
 
 def _traceback(ctx: click.Context) -> bool:
     return bool((ctx.find_root().obj or {}).get("traceback"))
+
+
+def _announce(text: str) -> None:
+    """Say what begins. It goes to stderr, where the progress is: stdout has the result."""
+    click.echo(console.dim(text), err=True)
 
 
 @contextlib.contextmanager
@@ -143,7 +155,7 @@ def _say_outcome(outcome: Any, as_json: bool) -> int:
     elif outcome.status == "finished":
         _say_result(outcome, folder)
     elif outcome.status == "checked":
-        console.say(console.good("Everything is ready.") + f" Nothing was trained. Folder: {outcome.folder}")
+        console.say(console.good("Everything is ready.") + f" Nothing was trained.\nFolder:  {outcome.folder}")
     if outcome.error:
         error = " ".join(outcome.error.split())
         click.echo(f"{click.style('Error:', fg='red')} {error} The log: {outcome.folder / LOG}", err=True)
@@ -167,8 +179,9 @@ def _say_result(outcome: Any, folder: RunFolder) -> None:
     if rows:
         console.say(console.table(("result", "observed", "expected", ""), rows, right=("observed", "expected")))
         console.say()
-    console.say(f"Report:  {outcome.folder / REPORT}")
-    console.say(f"More:    kerasarch runs show {folder.id}")
+    console.say(f"Folder:  {outcome.folder}")
+    if (folder.path / REPORT).is_file():
+        console.say(f"Report:  {outcome.folder / REPORT}")
 
 
 def _say_backends(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:

@@ -11,36 +11,10 @@ from click.testing import CliRunner
 import kerasarch
 from kerasarch.commands.program import COMMANDS, Program, program, report
 from kerasarch.errors import BackendError, DataError, PluginError
+from tests.commands_recipe import RECIPE
 from tests.fake_plugins import forget, install_zoo, recipe_source
 
 pytestmark = pytest.mark.backend_free
-
-OWN = '''
-from pathlib import Path
-from typing import Annotated, Literal
-
-from kerasarch.recipe import Ge, Le, Run, recipe
-
-
-@recipe(task="small", data="none at all", expect={"score": ">=1"}, resumable=("epochs",))
-def mine(
-    run: Run,
-    *,
-    folder: Path,
-    variant: Literal["small", "large"] = "small",
-    rate: Annotated[float, Ge(0), Le(1)] | None = None,
-    sizes: tuple[int, ...] = (1, 2),
-    cache: bool = True,
-    epochs: Annotated[int, Ge(1)] = 3,
-):
-    """Train something small.
-
-    Args:
-        folder: Where it is.
-        rate: How fast.
-    """
-    return {"score": 1.0}
-'''
 
 
 @pytest.fixture
@@ -48,7 +22,7 @@ def call(tmp_path, monkeypatch):
     """Run the program in an empty folder with a recipe file in it, at 80 columns."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "mine.py").write_text(RECIPE)
     return lambda *arguments: CliRunner().invoke(program, list(arguments))
 
 
