@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kerasarch.commands import recipe_options, running
+from kerasarch.commands import recipe_options
 from kerasarch.commands.recipe_names import completions
 from kerasarch.commands.runner_options import parameters, read_config, read_devices, takes_value
 from kerasarch.errors import UsageError
@@ -82,6 +82,8 @@ command = RecipeGroup(
 
 def run(ctx: click.Context, name: str, recipe: Recipe) -> None:
     """Judge the options, run, and say how it went."""
+    from kerasarch.commands import running  # not at the top: help has no need of the runs floor
+
     values = recipe_options.given(ctx)
     runner: dict[str, Any] = dict(ctx.params)
     origins = dict.fromkeys(values, "command line")
@@ -105,6 +107,7 @@ def _resume(ctx: click.Context, name: str, recipe: Recipe, changes: dict[str, An
     Raises:
         UsageError: The run is another recipe's, or something is to change that may not.
     """
+    from kerasarch.commands import running
     from kerasarch.runs.folder import find
 
     for option in ("seed", "seeds", "check", "smoke", "tensorboard"):
