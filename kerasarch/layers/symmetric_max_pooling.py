@@ -59,8 +59,9 @@ class SymmetricMaxPooling(keras.layers.Layer):
         """Return the shape of the output, without computing it."""
         shape = list(input_shape)
         for axis in (1, 2) if self.data_format == "channels_last" else (2, 3):
-            if shape[axis] is not None:
-                shape[axis] = (shape[axis] - 1) // self.stride + 1
+            size = shape[axis]
+            if size is not None:
+                shape[axis] = (size - 1) // self.stride + 1
         return tuple(shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ between the groups of layers.
 """
 
 import difflib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerasarch.errors import UsageError
@@ -18,7 +19,10 @@ from kerasarch.models.raw_pixels import accept_raw_pixels
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 
-FAMILIES = {"resnet": (resnet, _RESNET), "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2)}
+FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
+    "resnet": (resnet, _RESNET),
+    "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2),
+}
 """Family name to its builder and its table of variants."""
 
 __all__ = [

@@ -78,7 +78,7 @@ class MobileNetV2Config:
             )
 
 
-DETAILS = ("padding", "momentum", "epsilon", "dropout")
+DETAILS = ("padding", "epsilon")
 """Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
 
 # Width multipliers with public weights: https://github.com/tensorflow/models/tree/master/research/slim/nets/mobilenet
@@ -98,7 +98,7 @@ def mobilenet_v2(
     classes: int | None = 1000,
     input_shape: tuple[int | None, ...] = (224, 224, 3),
     weights: str | None = None,
-    preprocessing: Preprocessing = INCEPTION,
+    preprocessing: Preprocessing | None = None,
     name: str | None = None,
     **overrides: Any,
 ) -> Network:
@@ -113,8 +113,10 @@ def mobilenet_v2(
         classes: Outputs of the head, which gives logits; None or 0 leaves the pooled features.
         input_shape: Height, width, channels, in this order also under ``channels_first``; height and width may be None.
         weights: None for random ones, ``"imagenet"``, or any source of ``kerasarch.from_pretrained``. The source's
-            details (``DETAILS``) win over the variant's; a head of another number of classes stays fresh.
-        preprocessing: How pictures are prepared, recorded in the model; pretrained weights bring their own.
+            details (``DETAILS``) win over the variant's, but must agree with what is in ``overrides``; a head of
+            another number of classes stays fresh.
+        preprocessing: How pictures are prepared, recorded in the model. None takes what the weights expect, or
+            ``INCEPTION``.
         name: Name of the model; the variant's by default.
         **overrides: Fields of [`MobileNetV2Config`][kerasarch.models.mobilenet_v2.MobileNetV2Config] to replace.
 
@@ -130,8 +132,12 @@ def mobilenet_v2(
     name = name or (variant if isinstance(variant, str) else "mobilenet_v2")
     arguments: dict[str, Any] = {"classes": classes, "input_shape": input_shape, "name": name}
     if weights is not None:
-        return pretrained("mobilenet_v2", weights, config, **arguments)
-    return classifier("mobilenet_v2", config, _body, preprocessing=preprocessing, dropout=config.dropout, **arguments)
+        return pretrained(
+            "mobilenet_v2", weights, config, preprocessing=preprocessing, fixed=tuple(overrides), **arguments
+        )
+    return classifier(
+        "mobilenet_v2", config, _body, preprocessing=preprocessing or INCEPTION, dropout=config.dropout, **arguments
+    )
 
 
 def _body(config: MobileNetV2Config, x: Any) -> Any:

@@ -84,7 +84,7 @@ class ResNetConfig:
             )
 
 
-DETAILS = ("stride_in_reduction", "stride_last", "zero_padded_pool", "bias", "momentum", "epsilon")
+DETAILS = ("stride_in_reduction", "stride_last", "zero_padded_pool", "bias", "epsilon")
 """Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
 
 _BASIC: dict[str, Any] = {"block": "basic", "widths": (64, 128, 256, 512)}
@@ -127,7 +127,7 @@ def resnet(
     classes: int | None = 1000,
     input_shape: tuple[int | None, ...] = (224, 224, 3),
     weights: str | None = None,
-    preprocessing: Preprocessing = IMAGENET,
+    preprocessing: Preprocessing | None = None,
     name: str | None = None,
     **overrides: Any,
 ) -> Network:
@@ -143,8 +143,10 @@ def resnet(
         classes: Outputs of the head, which gives logits; None or 0 leaves the pooled features.
         input_shape: Height, width, channels, in this order also under ``channels_first``; height and width may be None.
         weights: None for random ones, ``"imagenet"``, or any source of ``kerasarch.from_pretrained``. The source's
-            details (``DETAILS``) win over the variant's; a head of another number of classes stays fresh.
-        preprocessing: How pictures are prepared, recorded in the model; pretrained weights bring their own.
+            details (``DETAILS``) win over the variant's, but must agree with what is in ``overrides``; a head of
+            another number of classes stays fresh.
+        preprocessing: How pictures are prepared, recorded in the model. None takes what the weights expect, or
+            ``IMAGENET``.
         name: Name of the model; the variant's by default.
         **overrides: Fields of [`ResNetConfig`][kerasarch.models.resnet.ResNetConfig] to replace.
 
@@ -160,13 +162,13 @@ def resnet(
     name = name or (variant if isinstance(variant, str) else "resnet")
     arguments: dict[str, Any] = {"classes": classes, "input_shape": input_shape, "name": name}
     if weights is not None:
-        return pretrained("resnet", weights, config, **arguments)
-    return classifier("resnet", config, _body, preprocessing=preprocessing, **arguments)
+        return pretrained("resnet", weights, config, preprocessing=preprocessing, fixed=tuple(overrides), **arguments)
+    return classifier("resnet", config, _body, preprocessing=preprocessing or IMAGENET, **arguments)
 
 
 def _body(config: ResNetConfig, x: Any) -> Any:
     """Stem and stages: ``(B, H, W, C) -> (B, H / 32, W / 32, width)`` with the ImageNet stem."""
-    norm = {"momentum": config.momentum, "epsilon": config.epsilon}
+    norm: dict[str, Any] = {"momentum": config.momentum, "epsilon": config.epsilon}
     x = _stem(config, x, norm)
     last = len(config.depths) - 1
     for stage, (depth, width) in enumerate(zip(config.depths, config.widths, strict=True)):
@@ -185,7 +187,7 @@ def _body(config: ResNetConfig, x: Any) -> Any:
     return x
 
 
-def _stem(config: ResNetConfig, x: Any, norm: dict[str, float]) -> Any:
+def _stem(config: ResNetConfig, x: Any, norm: dict[str, Any]) -> Any:
     imagenet = config.stem == "imagenet"
     kernel, stride = (7, 2) if imagenet else (3, 1)
     if config.preactivation:
@@ -214,7 +216,7 @@ def _stem(config: ResNetConfig, x: Any, norm: dict[str, float]) -> Any:
     return x
 
 
-def _block(config: ResNetConfig, width: int, stride: int, norm: dict[str, float]) -> Any:
+def _block(config: ResNetConfig, width: int, stride: int, norm: dict[str, Any]) -> Any:
     """Return a function that makes the block, given its name."""
     common: dict[str, Any] = {"stride": stride, "activation": config.activation, "bias": config.bias, **norm}
     if config.preactivation:

@@ -20,6 +20,7 @@ from kerasarch.weights.sources import FORMS, open_source
 FAMILIES: dict[str, ModuleType] = {"resnet": resnet, "mobilenet_v2": mobilenet_v2}
 CONFIGS: dict[str, type] = {"resnet": models.ResNetConfig, "mobilenet_v2": models.MobileNetV2Config}
 DETAILS: dict[str, tuple[str, ...]] = {"resnet": RESNET_DETAILS, "mobilenet_v2": MOBILENET_V2_DETAILS}
+TRAINING = ("momentum", "dropout")  # matter in training only: the caller's choice
 _PREFIXES = {"resnet": "resnet.", "mobilenet_v2": "mobilenet_v2."}
 
 
@@ -64,8 +65,8 @@ def from_pretrained(
             raise WeightsError(
                 f"{source}: this file does not say which model it is. Give variant=, or use weights= of a builder."
             )
-        shape = {} if input_shape is None else {"input_shape": input_shape}
-        arguments = {**shape, **({} if name is None else {"name": name}), **overrides}
+        given = {"input_shape": input_shape, "name": name}
+        arguments = {**{key: value for key, value in given.items() if value is not None}, **overrides}
         found = checkpoint.tensors.get("head/0")
         wanted = classes if classes is not None else (0 if found is None else found.shape[1])
         model = models.build(variant, classes=wanted, **arguments)
@@ -91,7 +92,17 @@ def from_pretrained(
     return model
 
 
-def build_pretrained(family: str, source: str, config: Any, *, classes: Any, input_shape: Any, name: str) -> Network:
+def build_pretrained(
+    family: str,
+    source: str,
+    config: Any,
+    *,
+    classes: int | None,
+    input_shape: tuple[int | None, ...],
+    name: str,
+    preprocessing: models.Preprocessing | None = None,
+    fixed: tuple[str, ...] = (),
+) -> Network:
     """Return a model of this family and config with the weights of a source: ``weights=`` of the builders.
 
     Args:
@@ -101,6 +112,8 @@ def build_pretrained(family: str, source: str, config: Any, *, classes: Any, inp
         classes: Outputs of the head.
         input_shape: Height, width, channels.
         name: Name of the model.
+        preprocessing: In the place of what the checkpoint says.
+        fixed: Fields that the caller named: there the checkpoint must agree.
 
     Raises:
         WeightsError: The checkpoint is missing, damaged, or its sizes are others.
@@ -108,25 +121,26 @@ def build_pretrained(family: str, source: str, config: Any, *, classes: Any, inp
     if source == "imagenet":
         source = f"keras:{FAMILIES[family].imagenet_name(config, input_shape)}"
     checkpoint = open_source(source)
-    arguments = {"classes": classes, "input_shape": input_shape, "name": name}
+    arguments: dict[str, Any] = {"classes": classes, "input_shape": input_shape, "name": name}
     if checkpoint.layout == "kerasarch" and not checkpoint.config:
-        model = models.FAMILIES[family][0](config, **arguments)
+        model = models.FAMILIES[family][0](config, preprocessing=preprocessing, **arguments)
         load_checkpoint(model, checkpoint)
         return model
     found = _family(checkpoint)
     if found != family:
         raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
     identity = _identify(family, checkpoint)
-    details = {name: getattr(identity.config, name) for name in DETAILS[family]}
+    details = {key: getattr(identity.config, key) for key in DETAILS[family] if key not in fixed}
     adapted = dataclasses.replace(config, **details)
-    wrong = _differences(adapted, identity.config)
+    wrong = _differences(adapted, identity.config, ignored=TRAINING)
     if wrong:
         raise WeightsError(
-            f"{checkpoint.origin}: another size than asked for: {wrong}. Choose the variant that fits the weights."
+            f"{checkpoint.origin}: another model than asked for: {wrong}. Choose the variant that fits the weights."
         )
     changed = {key: value for key, value in details.items() if getattr(config, key) != value}
     if changed:
         logger.info("%s: the checkpoint decides %s.", checkpoint.origin, changed)
+    identity = dataclasses.replace(identity, config=adapted, preprocessing=preprocessing or identity.preprocessing)
     return _assemble(family, checkpoint, identity, **arguments)
 
 
@@ -157,7 +171,7 @@ def load_checkpoint(model: keras.Model, checkpoint: Checkpoint) -> None:
         found = _family(checkpoint)
         if found != family:
             raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
-        wrong = _differences(config, _identify(family, checkpoint).config, ignored=("momentum", "dropout"))
+        wrong = _differences(config, _identify(family, checkpoint).config, ignored=TRAINING)
         if wrong:
             raise WeightsError(
                 f"{checkpoint.origin}: made for another configuration: {wrong}. Build the model with "

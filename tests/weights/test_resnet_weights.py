@@ -129,6 +129,10 @@ def applications(version):
     return model
 
 
+def built_config(model):
+    return models.ResNetConfig(**model.architecture["config"])
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_keras_applications_files(version, tmp_path):
     theirs = applications(version)
@@ -151,6 +155,9 @@ def test_keras_applications_files(version, tmp_path):
         weights=str(tmp_path / "new.weights.h5"),
     )
     assert_close(outputs(built, x), expected)
+    assert built.get_layer("stage1_block1").momentum == 0.9  # training is the caller's
+    with pytest.raises(WeightsError, match=r"bias is True in the file and False in the model"):
+        models.resnet(built_config(built), bias=False, weights=str(tmp_path / "new.weights.h5"))
     with pytest.raises(WeightsError, match=r"depths is \(2, 2\) in the file and \(3, 4, 6, 3\) in the model"):
         models.resnet("resnet50", preactivation=version == 2, weights=str(tmp_path / "new.weights.h5"))
     with pytest.raises(WeightsError, match="no counterpart of"):
