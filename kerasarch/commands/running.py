@@ -157,7 +157,7 @@ def _say_outcome(outcome: Any, as_json: bool) -> int:
     elif outcome.status == "checked":
         console.say(console.good("Everything is ready.") + f" Nothing was trained.\nFolder:  {outcome.folder}")
     if outcome.error:
-        error = " ".join(outcome.error.split())
+        error = " ".join(outcome.error.split()).removesuffix(".") + "."
         click.echo(f"{click.style('Error:', fg='red')} {error} The log: {outcome.folder / LOG}", err=True)
     if outcome.status == "interrupted":
         click.echo(f"Interrupted. Go on with it:  kerasarch resume {outcome.folder}", err=True)
