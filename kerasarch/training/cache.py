@@ -34,6 +34,7 @@ class BoundaryCache:
             again in later epochs; without, their content tells.
         validation: Validation data: the same, or any ``keras.utils.PyDataset``; or None.
         epochs: Epochs of the stage.
+        augmented: Whether an example is another one in every epoch (:func:`changes`).
         views: Augmented versions of an example; used only with augmentation.
         folder: Where the activations go, as memory-mapped files; None: into memory.
         name: Name of the stage, for the files.
@@ -46,6 +47,7 @@ class BoundaryCache:
         validation: Any,
         *,
         epochs: int,
+        augmented: bool = False,
         views: int = 4,
         folder: Path | None = None,
         name: str = "stage",
@@ -55,7 +57,7 @@ class BoundaryCache:
         self.base, self.epochs, self.folder, self.name = base, epochs, folder, name
         self._train, self._validation = train, validation
         self._first = train.epoch
-        self._replayed = epochs == 1 or changes(train)
+        self._replayed = augmented or epochs == 1
         self._views = min(views, epochs)
         self._stores: list[ActivationStore] = []
         self._rows: dict[tuple[int, int], np.ndarray] = {}

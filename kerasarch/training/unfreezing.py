@@ -10,7 +10,7 @@ import keras
 from kerasarch.errors import UsageError
 from kerasarch.training.arrays import ArrayBatches
 from kerasarch.training.boundary import cut, nodes_restored
-from kerasarch.training.cache import BoundaryCache, FillCache, refusal
+from kerasarch.training.cache import BoundaryCache, FillCache, changes, refusal
 from kerasarch.training.early_stopping import EarlyStopping
 from kerasarch.training.freezing import Freezer
 from kerasarch.training.group_optimizer import GroupOptimizer
@@ -132,6 +132,7 @@ class GradualUnfreezing:
         self._restore_trainable = restore_trainable
         self._patience, self._monitor = patience, monitor
         self._verbose = verbose
+        self._augmented: bool | None = None
 
     def fit(
         self,
@@ -160,6 +161,7 @@ class GradualUnfreezing:
         train = self._data(train, shuffle=True)
         validation_data = None if validation_data is None else self._data(validation_data, shuffle=False)
         epoch = getattr(train, "epoch", 0)
+        self._augmented = None
         histories: dict[str, History] = {}
         previous = None
         try:
@@ -220,6 +222,7 @@ class GradualUnfreezing:
                     train,
                     validation,
                     epochs=stage.epochs,
+                    augmented=self._is_augmented(train),
                     views=self._views,
                     folder=folder,
                     name=stage.name,
@@ -229,6 +232,11 @@ class GradualUnfreezing:
             log.warning("%s: activations are not kept, frozen layers run in every epoch: %s.", stage.name, reason)
             return self.model, None
         return parts.top, cache
+
+    def _is_augmented(self, train: Any) -> bool:
+        if self._augmented is None:  # looked at once: it may take an epoch of loading
+            self._augmented = changes(train)
+        return self._augmented
 
     def _data(self, data: Any, *, shuffle: bool) -> Any:
         if isinstance(data, keras.utils.PyDataset):

@@ -16,7 +16,7 @@ def signatures(module):
     """Name, arguments and return annotation of each public function in a file, which is not imported."""
     tree = ast.parse((FOLDER / f"{module}.py").read_text())
     return {
-        node.name: (ast.unparse(node.args), ast.unparse(node.returns), ast.get_docstring(node).splitlines()[0])
+        node.name: (ast.unparse(node.args), ast.unparse(node.returns))
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }

@@ -113,7 +113,7 @@ def test_views_of_augmented_data(network, odd_images):
     for name in ("stage1_block1", "stage2_block1", "stage2_block2"):
         model.get_layer(name).dropout.rate = 0.0
     data = Augmented(*odd_images, batch=8)
-    cache = BoundaryCache(cut(model).base, data, None, epochs=4, views=2)
+    cache = BoundaryCache(cut(model).base, data, None, epochs=4, augmented=True, views=2)
     for index in range(3):
         first, second, third, fourth = (cache.train.batch(epoch, index) for epoch in range(4))
         np.testing.assert_array_equal(first[0], third[0])
