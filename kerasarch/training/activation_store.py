@@ -19,7 +19,7 @@ class ActivationStore:
 
     def __init__(self, rows: int, path: Path | None):
         self.rows, self.path, self.count = rows, path, 0
-        self._arrays: list[np.ndarray] | None = None
+        self._arrays: list[np.ndarray] = []
         self._rest: list[np.ndarray] = []
         self._files: list[Path] = []
 
@@ -34,7 +34,7 @@ class ActivationStore:
                 f"Received more than {self.rows} different examples for the kept activations. Expected data that "
                 "repeat from epoch to epoch; train with cache=False."
             )
-        if self._arrays is None:
+        if not self._arrays:
             self._arrays = [self._allocate(array, number) for number, array in enumerate(activations)]
             self._rest = [np.empty((self.rows, *array.shape[1:]), array.dtype) for array in rest]
         rows = np.arange(self.count, self.count + len(activations[0]))
@@ -50,7 +50,7 @@ class ActivationStore:
 
     def close(self) -> None:
         """Lets go of everything and removes the files."""
-        self._arrays = None
+        self._arrays = []
         for file in self._files:
             file.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -62,7 +63,7 @@ def nodes_restored(model: keras.Model) -> Iterator[None]:
             del layer._outbound_nodes[outbound:]
 
 
-def is_still(operation) -> bool:
+def is_still(operation: Any) -> bool:
     """Whether an operation gives the same output for the same input while the stage lasts."""
     if not isinstance(operation, keras.layers.Layer):
         return True
@@ -114,7 +115,7 @@ def _nodes(model: keras.Model) -> list:
     return list(done.values())
 
 
-def _is_input(model: keras.Model, tensor) -> bool:
+def _is_input(model: keras.Model, tensor: keras.KerasTensor) -> bool:
     return any(tensor is given for given in model.inputs)
 
 

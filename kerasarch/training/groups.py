@@ -169,7 +169,8 @@ def _fits(names: Iterable[str], patterns: Iterable[str]) -> bool:
 
 def _keys_by_pattern(layers: Sequence[keras.layers.Layer], groups: Mapping[str, str | Sequence[str]]) -> list[str]:
     patterns = {name: [given] if isinstance(given, str) else list(given) for name, given in groups.items()}
-    used, keys = set(), []
+    used: set[str] = set()
+    keys: list[str | None] = []
     for layer in layers:
         found = [name for name, given in patterns.items() if _fits([layer.name], given)]
         if len(found) > 1 or (not found and layer.weights):
@@ -184,11 +185,10 @@ def _keys_by_pattern(layers: Sequence[keras.layers.Layer], groups: Mapping[str, 
             f"Received groups {sorted(missing)} that hold no layer. Expected patterns of layer names; "
             f"the layers are {', '.join(layer.name for layer in layers)}."
         )
-    keys = _join_upward(keys)
-    return sorted_like(keys, list(patterns))
+    return _in_order(_join_upward(keys), list(patterns))
 
 
-def sorted_like(keys: list[str], order: list[str]) -> list[str]:
+def _in_order(keys: list[str], order: list[str]) -> list[str]:
     """The keys unchanged, once it is certain that they first appear in the given order."""
     appeared = list(dict.fromkeys(keys))
     if appeared != order:

@@ -1,5 +1,7 @@
 """The loss of a classifier, for class numbers and class probabilities alike."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,9 +34,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
         smoothing: float = 0.0,
         *,
         from_logits: bool = False,
-        reduction="sum_over_batch_size",
-        name="crossentropy",
-        dtype=None,
+        reduction: str = "sum_over_batch_size",
+        name: str = "crossentropy",
+        dtype: Any = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not 0 <= smoothing < 1:

@@ -67,6 +67,7 @@ def plan(
         raise UsageError(f"Received max_stages={max_stages}. Expected at least 1.")
     groups = list(groups)
     head, every = groups[-1].name, tuple(group.name for group in groups)
+    opened: list[tuple[str, tuple[str, ...]]]
     if strategy == "extract":
         opened = [("head", (head,))]
     elif strategy == "full":

@@ -259,7 +259,7 @@ class GradualUnfreezing:
         )
         return history.history
 
-    def _compile(self, model: keras.Model, optimizer: GroupOptimizer, previous: keras.optimizers.Optimizer | None):
+    def _compile(self, model: keras.Model, optimizer: GroupOptimizer, previous: Any) -> None:
         """Compiles and builds, so that the state of the optimizer exists before anybody restores it."""
         # Keras would judge by the part's dtype policy, which is the one in force now, not the model's.
         scaled = self.model.dtype_policy.name == "mixed_float16"
@@ -295,7 +295,7 @@ def _go_to(data: Any, epoch: int) -> None:
         data.restore({"epoch": epoch, "start": 0, "steps": data.steps})
 
 
-def _carry(source, target, *names: str) -> None:
+def _carry(source: Any, target: Any, *names: str) -> None:
     for name in names:
         if hasattr(source, name) and hasattr(target, name):
             getattr(target, name).assign(getattr(source, name))
