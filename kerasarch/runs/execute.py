@@ -323,7 +323,7 @@ def _prepare(backend: str, request: Request) -> None:
             os.environ["JAX_PLATFORMS"] = "cpu"
     if request.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # keras.utils.set_random_seed imports TensorFlow where it is
 
 
 @contextlib.contextmanager
