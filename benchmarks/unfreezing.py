@@ -1,6 +1,6 @@
 """How much time the boundary cache saves: the head of MobileNetV2 trained with and without it.
 
-    python benchmarks/unfreezing.py --images 400 --size 160 --epochs 5
+    python benchmarks/unfreezing.py --images 1600 --size 160 --epochs 5
 
 Each backend runs in a process of its own and trains the same head twice on the same images in the same order: once with
 the activations below the head computed in every epoch, once with them kept. Both times are of the whole `fit`, with
@@ -22,7 +22,7 @@ def main() -> None:
     """Run every backend and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
-    parser.add_argument("--images", type=int, default=400, help="training images (default: 400)")
+    parser.add_argument("--images", type=int, default=1600, help="training images (default: 1600)")
     parser.add_argument("--size", type=int, default=160, help="height and width in pixels (default: 160)")
     parser.add_argument("--epochs", type=int, default=5, help="epochs of head training (default: 5)")
     parser.add_argument("--batch", type=int, default=32, help="images in a batch (default: 32)")
