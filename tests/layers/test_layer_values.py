@@ -102,3 +102,15 @@ def test_errors_say_what_to_do():
         layers.ImageNormalization((0.0, 0.0)).build((None, 4, 4, 3))
     with pytest.raises(ShapeError, match="channels must be known"):
         layers.BasicBlock(4).build((None, 4, 4, None))
+
+
+def test_the_kernel_lies_in_memory_as_torch_reads_it_and_stays_so():
+    layer = layers.ConvNorm(4, 3)
+    layer.build((None, 5, 6, 8))
+    kernel = layer.convolution.kernel
+    value = images(3, 3, 8, 4)
+    kernel.assign(value)
+    np.testing.assert_array_equal(to_numpy(kernel), value)
+    if isinstance(kernel.value, torch.Tensor):
+        # what Keras hands to PyTorch's convolution: nothing is left to turn at each call
+        assert kernel.value.permute(3, 2, 0, 1).is_contiguous(memory_format=torch.channels_last)
