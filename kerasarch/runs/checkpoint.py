@@ -105,7 +105,9 @@ class Checkpoints:
         if not path.is_dir() or not isinstance(manifest, dict):
             raise CheckpointError(f"checkpoint {path} is {'damaged: no manifest' if path.is_dir() else 'missing'}.")
         if manifest.get("format") != FORMAT:
-            raise CheckpointError(f"checkpoint {path} has format {manifest.get('format')}; this version reads {FORMAT}.")
+            raise CheckpointError(
+                f"checkpoint {path} has format {manifest.get('format')}; this version reads {FORMAT}."
+            )
         for file, facts in manifest["files"].items():
             target = path / file
             size = target.stat().st_size if target.is_file() else None

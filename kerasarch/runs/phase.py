@@ -23,7 +23,6 @@ from kerasarch.runs.progress import Progress
 from kerasarch.runs.state import (
     arrays_of,
     assign,
-    callback_state,
     random_state,
     seed_of,
     set_callback_state,
@@ -188,7 +187,9 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.progress = Progress(phase.name, phase.epochs, steps, phase.run.tell)
         self.points = max((steps or _CURVE_POINTS) // _CURVE_POINTS, 1)
         self.end_logs: dict[str, float] = {}
-        super().__init__([*phase.user, self.ears], add_history=True, model=phase.model, epochs=phase.epochs, steps=steps)
+        super().__init__(
+            [*phase.user, self.ears], add_history=True, model=phase.model, epochs=phase.epochs, steps=steps
+        )
 
     @property
     def watch(self) -> Any:

@@ -74,9 +74,7 @@ class RunCallback(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(value)
         self.epoch = epoch + 1
         seconds = round(time.monotonic() - self._began, 3)
-        self._run.record(
-            kind="epoch", phase=self.name, epoch=epoch, step=self._run.step, seconds=seconds, **values
-        )
+        self._run.record(kind="epoch", phase=self.name, epoch=epoch, step=self._run.step, seconds=seconds, **values)
         if self._progress is not None:
             self._progress.end_epoch(epoch, values)
         self._run.save_phase(self, finished=False, callbacks=())

@@ -68,7 +68,7 @@ def assign(group: str, variables: Sequence[Any], arrays: Mapping[str, np.ndarray
 def random_state() -> dict[str, Any]:
     """Return the state of Python's and NumPy's global generators as JSON values."""
     version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [str(name), np.asarray(keys).tolist(), int(position), int(has_gauss), float(cached)],
@@ -80,7 +80,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))  # noqa: NPY002
+    np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))
 
 
 def seed_of(seed: int, *words: Any) -> int:

@@ -1,0 +1,127 @@
+"""The pictures of a report: learning curves, rates and open groups, confusion matrix, example predictions."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+COLOURS = ("#3b76d1", "#d1603b", "#3a9d6e", "#8f5fc4", "#c2952f", "#c4497c", "#4aa3b5", "#7a7f87")
+
+
+def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric: str) -> str | None:
+    """Draw a metric over the epochs of all phases: training dashed, validation solid.
+
+    Args:
+        runs: For each run its phases with their epochs.
+        metric: The metric.
+
+    Returns:
+        A PNG as base64, or None where nothing was logged.
+    """
+    figure, axes = _figure(7.2, 3.2)
+    drawn = False
+    for number, (run, phases) in enumerate(runs.items()):
+        for name, style, word in ((metric, "--", "training"), (f"val_{metric}", "-", "validation")):
+            x, y, position = [], [], 0
+            for rows in phases.values():
+                for row in rows:
+                    position += 1
+                    if isinstance(row.get(name), (int, float)):
+                        x.append(position)
+                        y.append(row[name])
+                x.append(position + 0.5)
+                y.append(float("nan"))  # phases are not joined
+            if any(value == value for value in y):
+                drawn = True
+                label = word if len(runs) == 1 else f"{run} {word}"
+                colour = COLOURS[number % len(COLOURS)]
+                axes.plot(x, y, style, color=colour, label=label, linewidth=1.8, marker="o", markersize=3)
+    if len(runs) == 1:
+        edge = 0
+        phases = next(iter(runs.values()))
+        for rows in list(phases.values())[:-1]:
+            edge += len(rows)
+            axes.axvline(edge + 0.5, color="#8884", linewidth=0.8)
+    axes.set_xlabel("epoch, all phases")
+    axes.set_ylabel(metric)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure) if drawn else None
+
+
+def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
+    """Draw the learning rate of each group over the epochs and, below, which groups were open."""
+    rows = [row for epochs in phases.values() for row in epochs]
+    groups = list(dict.fromkeys(name[5:] for row in rows for name in row if name.startswith("open/")))
+    if not groups:
+        return None
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 2.4 + 0.22 * len(groups)), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, max(0.22 * len(groups), 0.8)))
+    x = range(1, len(rows) + 1)
+    for number, group in enumerate(groups):
+        colour = COLOURS[number % len(COLOURS)]
+        values = [row.get(f"lr/{group}") or float("nan") for row in rows]
+        upper.plot(x, values, color=colour, linewidth=1.6, label=group)
+        opened = [at - 0.5 for at, row in zip(x, rows, strict=True) if row.get(f"open/{group}")]
+        lower.broken_barh([(left, 1.0) for left in opened], (number - 0.4, 0.8), color=colour)
+    upper.set_ylabel("learning rate")
+    upper.set_yscale("log")
+    upper.legend(frameon=False, fontsize=7, ncols=2)
+    lower.set_yticks(range(len(groups)), groups, fontsize=7)
+    lower.set_xlabel("epoch, all phases")
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Draw a confusion matrix, its rows normalized to colours."""
+    import numpy as np
+
+    counts = np.asarray(matrix, float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(max(3.0, 0.42 * len(classes) + 1.4), 9.0)
+    figure, axes = _figure(side, side)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(classes) <= 20:
+        for row, column in np.ndindex(counts.shape):
+            colour = "white" if shares[row, column] > 0.5 else "#345"
+            if counts[row, column]:
+                text = f"{counts[row, column]:g}"
+                axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
+    if len(classes) <= 60:
+        axes.set_xticks(range(len(classes)), classes, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(classes)), classes, fontsize=7)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    return _png(figure)
+
+
+def picture(image: Any, pixels: int = 96) -> str:
+    """Turn an image ``(H, W, C)`` of 8-bit pixels into a small PNG as base64."""
+    from PIL import Image
+
+    array = image[..., 0] if image.shape[-1] == 1 else image[..., :3]
+    found = Image.fromarray(array)
+    scale = pixels / max(found.size)
+    size = (max(round(found.width * scale), 1), max(round(found.height * scale), 1))
+    resized = found.resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.BILINEAR)
+    data = io.BytesIO()
+    resized.save(data, format="png")
+    return base64.b64encode(data.getvalue()).decode()
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _png(figure: Any) -> str:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=140)
+    return base64.b64encode(data.getvalue()).decode()
