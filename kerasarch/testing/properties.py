@@ -213,7 +213,7 @@ def _with_children(made: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 def _arguments_of(kind: type) -> set[str]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(kind.__init__).parameters
+    parameters = inspect.signature(kind.__init__).parameters  # type: ignore[misc]  # its own, not a subclass's
     return {name for name, parameter in parameters.items() if parameter.kind in kinds} - {"self", "dtype"}
 
 

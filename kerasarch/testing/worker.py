@@ -6,6 +6,7 @@ weights of each example to FOLDER; the later ones load them, so that all outputs
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,14 @@ def exchange(probe: Probe, folder: Path, index: int, backend: str) -> None:
         with np.load(file) as weights:
             made.set_weights([weights[f"w{place}"] for place in range(len(weights.files))])
     else:
-        np.savez(file, **{f"w{place}": array for place, array in enumerate(made.get_weights())})
+        _write(file, "w", made.get_weights())
     outputs = probe.call(made)
-    np.savez(folder / f"outputs_{index}_{backend}.npz", **{f"o{place}": array for place, array in enumerate(outputs)})
+    _write(folder / f"outputs_{index}_{backend}.npz", "o", outputs)
+
+
+def _write(file: Path, letter: str, arrays: Sequence[Any]) -> None:
+    named: dict[str, Any] = {f"{letter}{place}": array for place, array in enumerate(arrays)}
+    np.savez(file, **named)
 
 
 if __name__ == "__main__":
