@@ -1,8 +1,8 @@
 """A named phase of training that goes on at its exact batch: what ``run.fit`` does.
 
-This file imports Keras; it is imported when a recipe trains. Keras 3.15's ``fit`` tells a ``CallbackList`` what happens,
-in this order: the end of set-up (everything is built), the beginning of an epoch (metrics are reset, on JAX the state is
-read afterwards), the end of each batch, the end of the epoch after validation. `PhaseCallbacks` restores at the first and
+This file imports Keras; it is imported when a recipe trains. Keras 3.15's ``fit`` tells a ``CallbackList`` what
+happens, in this order: the end of set-up, the beginning of an epoch (metrics are reset, on JAX the state is read
+afterwards), the end of each batch, the end of the epoch after validation. `PhaseCallbacks` restores at the first and
 the second and saves at the others. An epoch that was interrupted is finished by a ``fit`` of its own, because ``fit``
 counts the batches of all epochs once.
 """
@@ -86,6 +86,7 @@ class Phase:
             self._take(found.state)
             where = f"epoch {self.epoch + 1}" + (f", batch {self.batch + 1}" if self.batch else "")
             self.run.say(f"{self.name}: going on at {where} of {self.epochs} epochs, from checkpoint {found.name}")
+            self._build()
         callbacks = PhaseCallbacks(self, found)
         with self.run.watch.waiting(), contextlib.closing(callbacks.progress):
             if self.batch and self.epoch < self.epochs:
@@ -119,12 +120,7 @@ class Phase:
 
     def _restore_finished(self, found: Checkpoint) -> None:
         self._take(found.state)
-        if not self.model.built:
-            with self.run.watch.waiting():  # no epoch: builds the variables
-                self.model.fit(self.data, epochs=0, verbose=0)
-        optimizer = self.model.optimizer
-        if optimizer is not None and not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
+        self._build()
         arrays, where = found.arrays(), f"phase {self.name!r}"
         variables = variables_of(self.model)
         assign("model", variables["model"], arrays, where)
@@ -132,6 +128,21 @@ class Phase:
         if self.source is not None:
             self._leave_data()
         self.run.say(f"{self.name}: done before, restored from checkpoint {found.name}")
+
+    def _build(self) -> None:
+        """Make all variables that are to be restored; on TensorFlow ``fit`` makes them only with the first batch."""
+        model = self.model
+        if not model.built or self.batch:
+            batch = None
+            if self.source is not None:
+                self.data.go_to(self.base + self.epoch, self.batch)
+                batch = self.data[0]
+            elif iter(self.data) is not self.data:  # a generator's batch would be lost
+                batch = next(iter(self.data))
+            if batch is not None:
+                model._symbolic_build(data_batch=(*batch, None, None)[:3])
+        if model.built and model.optimizer is not None and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
 
     def _take(self, state: dict[str, Any]) -> None:
         self.epoch, self.batch, self.stopped = state["epoch"], state["batch"], state["stopped"]
@@ -184,7 +195,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.losses: list[tuple[int, Any]] = []
         self.looked = self.epoch_began = time.monotonic()
         steps = phase.data.steps if phase.source is not None else phase.limit
-        self.progress = Progress(phase.name, phase.epochs, steps, phase.run.tell)
+        self.progress = Progress(phase.name, phase.epochs, steps, phase.run.tell, phase.run.note)
         self.points = max((steps or _CURVE_POINTS) // _CURVE_POINTS, 1)
         self.end_logs: dict[str, float] = {}
         super().__init__(

@@ -31,7 +31,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore the last finished epoch and let ``fit`` begin with the next one."""
-        self._progress = Progress(self.name, self.params.get("epochs", 1), self.params.get("steps"), self._run.tell)
+        epochs, steps = self.params.get("epochs", 1), self.params.get("steps")
+        self._progress = Progress(self.name, epochs, steps, self._run.tell, self._run.note)
         self._run.watch.boundaries += 1
         found = self._run.found_phase(self.name)
         if found is None:
@@ -68,8 +69,8 @@ class RunCallback(keras.callbacks.Callback):
         for name, value in values.items():
             if name.endswith("loss") and not math.isfinite(value):
                 raise TrainingError(
-                    f"{self.name}: {name} is {value} in epoch {epoch + 1}. Lower the learning rate, clip the gradients, "
-                    "or look for values in the data that are not finite. The last good checkpoint is kept."
+                    f"{self.name}: {name} is {value} in epoch {epoch + 1}. Lower the learning rate, clip the "
+                    "gradients, or look for values in the data that are not finite. The last good checkpoint is kept."
                 )
             self.history.setdefault(name, []).append(value)
         self.epoch = epoch + 1

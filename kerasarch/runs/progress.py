@@ -1,4 +1,8 @@
-"""How far a phase is: a bar with rate and time left on a terminal, one line an epoch in a pipe."""
+"""How far a phase is: a bar with rate and time left on a terminal, plain lines in a pipe.
+
+The log gets a line an epoch. Where epochs take a fraction of a second, a person gets one every few seconds, and the
+last.
+"""
 
 import sys
 import time
@@ -6,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 WIDTH = 80
+QUIET_SECONDS = 3.0
+"""Between two lines for the person."""
 
 
 class Progress:
@@ -15,11 +21,20 @@ class Progress:
         name: The phase's name.
         epochs: Its epochs.
         steps: Batches an epoch, or None where nobody knows.
-        say: Takes a line for the log and, in a pipe, for the person.
+        say: Takes a line for the log and the person.
+        note: Takes a line for the log alone.
     """
 
-    def __init__(self, name: str, epochs: int, steps: int | None, say: Callable[..., Any]):
-        self._name, self._epochs, self._steps, self._say = name, epochs, steps, say
+    def __init__(
+        self,
+        name: str,
+        epochs: int,
+        steps: int | None,
+        say: Callable[[str], Any],
+        note: Callable[[str], Any],
+    ):
+        self._name, self._epochs, self._steps, self._say, self._note = name, epochs, steps, say, note
+        self._said = time.monotonic()
         self._bar: Any = None
         self._began = time.monotonic()
 
@@ -55,7 +70,12 @@ class Progress:
             part = f"  {name} {value:.4g}"
             if "/" not in name and len(line) + len(part) <= WIDTH:
                 line += part
-        self._say(line)
+        now = time.monotonic()
+        if epoch + 1 == self._epochs or now - self._said > QUIET_SECONDS:
+            self._said = now
+            self._say(line)
+        else:
+            self._note(line)
 
     def close(self) -> None:
         """Take the bar away."""
