@@ -95,7 +95,7 @@ class ActiveRun:
     ) -> dict[str, list[float]]:
         """Train a compiled model: a named phase which resumes at its exact batch and is skipped when it is done.
 
-        `kerasarch.data.Batches` and arrays ``(x, y)`` go on at their exact batch; other data at the last finished epoch.
+        `kerasarch.data.Batches` and arrays ``(x, y)`` go on at their exact batch, other data at the last whole epoch.
 
         Args:
             name: The phase's name, one of its kind in the run.
@@ -303,8 +303,8 @@ class ActiveRun:
             written = [line for line in lines(self.dir / METRICS) if line.get("event") == "checkpoint"]
             if written:
                 raise CheckpointError(
-                    f"{self.dir / CHECKPOINTS} is empty, but this run wrote {len(written)} checkpoints. Put them back, or "
-                    "start anew with: kerasarch run"
+                    f"{self.dir / CHECKPOINTS} is empty, but this run wrote {len(written)} checkpoints. Put them back "
+                    "or start anew with: kerasarch run"
                 )
             self.say("This run was ended before its first checkpoint: it starts from its beginning.")
             return

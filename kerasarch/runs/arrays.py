@@ -1,7 +1,7 @@
 """Arrays in a file: the safetensors layout, written and read with NumPy alone.
 
-Eight bytes give the length of a JSON header, which names each array's type, shape and place; the raw little-endian bytes
-follow. The layout is published at https://huggingface.co/docs/safetensors; other tools can open these files.
+Eight bytes give the length of a JSON header, which names each array's type, shape and place; the raw little-endian
+bytes follow. The layout is published at https://huggingface.co/docs/safetensors; other tools can open these files.
 """
 
 import json
@@ -39,7 +39,7 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
         code = _NAMES.get(array.dtype.name)
         if code is None:
             raise CheckpointError(
-                f"array {name!r} has type {array.dtype}, which a checkpoint cannot hold. Use one of: {', '.join(_NAMES)}."
+                f"array {name!r} has type {array.dtype}, which no checkpoint can hold. Use one of: {', '.join(_NAMES)}."
             )
         header[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
         offset += array.nbytes

@@ -1,8 +1,8 @@
 """Checkpoints on the disk: atomic, verified, with a fall back to the previous good one.
 
-A checkpoint is a folder ``checkpoints/<step>/`` with ``arrays.safetensors``, ``state.json`` and ``manifest.json``, which
-holds the size and SHA-256 of the other two. It is written beside, flushed to the disk and renamed, so a folder without a
-point in front of its name is complete. ``LATEST`` holds the newest one's name.
+A checkpoint is a folder ``checkpoints/<step>/`` with ``arrays.safetensors``, ``state.json`` and ``manifest.json``,
+which holds the size and SHA-256 of the other two. It is written beside, flushed to the disk and renamed, so a folder
+without a point in front of its name is complete. ``LATEST`` holds the newest one's name.
 """
 
 import contextlib

@@ -13,8 +13,8 @@ from kerasarch.errors import BackendError
 from kerasarch.typing import BACKENDS, EXTRAS
 
 PACKAGES = (
-    "kerasarch", "keras", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "torch", "numpy", "ml-dtypes", "grain", "h5py",
-    "pillow", "scikit-learn", "matplotlib", "tensorflow-datasets", "safetensors", "huggingface-hub",
+    "kerasarch", "keras", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "torch", "numpy", "ml-dtypes", "grain",
+    "h5py", "pillow", "scikit-learn", "matplotlib", "tensorflow-datasets", "safetensors", "huggingface-hub",
 )  # fmt: skip
 
 
@@ -54,8 +54,8 @@ def choose_backend(wanted: str | None) -> str:
     """Decide which backend a run takes, before Keras is imported.
 
     Args:
-        wanted: The backend asked for, or None: that of a Keras that is imported already, else ``KERAS_BACKEND``, else the
-            first that is installed.
+        wanted: The backend asked for, or None: that of a Keras that is imported already, else ``KERAS_BACKEND``, else
+            the first that is installed.
 
     Raises:
         BackendError: It is unknown or not installed, or Keras runs on another one already.
@@ -71,8 +71,8 @@ def choose_backend(wanted: str | None) -> str:
         raise BackendError(f"backend {backend!r} is unknown. Choose one: {', '.join(BACKENDS)}.")
     if running is not None and running != backend:
         raise BackendError(
-            f"backend {backend} was asked for, but Keras is imported and runs on {running}. Start a new Python process, or "
-            f"set KERAS_BACKEND={backend} before Keras is imported."
+            f"backend {backend} was asked for, but Keras is imported and runs on {running}. Start a new process, "
+            f"or set KERAS_BACKEND={backend} before Keras is imported."
         )
     if backend not in installed:
         have = f"Installed: {', '.join(installed)}." if installed else "No backend is installed."

@@ -109,8 +109,8 @@ def run(
         The outcome, with the run's folder and its result.
 
     Raises:
-        KerasarchError: An option is wrong, a backend is missing, or the recipe failed with an error of this tree. Errors
-            of other kinds come through as they are.
+        KerasarchError: An option is wrong, a backend is missing, or the recipe failed with an error of this tree.
+            Errors of other kinds come through as they are.
         KeyboardInterrupt: It was interrupted; ``kerasarch resume`` goes on with it.
     """
     from kerasarch.registry import load_recipe
@@ -346,7 +346,7 @@ def _warnings_to(active: ActiveRun) -> Iterator[None]:
 
 def _address(name: str, source: Path | None) -> str:
     """What the registry finds the recipe by when the run is resumed, from whatever folder."""
-    file, mark, function = name.partition(".py")
+    _, mark, function = name.partition(".py")
     if mark and source is not None:
         return f"{source.resolve()}{function}"
     return name

@@ -31,7 +31,7 @@ def pack_loop(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.nd
             values[name] = pack(f"value:{name}", value, taken)
         except TypeError as error:
             raise UsageError(
-                f"checkpoint: {name!r}: {error}. Expected JSON values, NumPy arrays, Keras models, optimizers or layers."
+                f"checkpoint: {name!r}: {error}. Expected JSON values, NumPy arrays, Keras models or optimizers."
             ) from error
         arrays |= taken
     return values, arrays
@@ -60,7 +60,7 @@ def unpack_loop(
 
 
 def _variables(value: Any) -> list[Any] | None:
-    if isinstance(value, keras.optimizers.Optimizer) or isinstance(value, keras.layers.Layer):
+    if isinstance(value, (keras.optimizers.Optimizer, keras.layers.Layer)):
         return list(value.variables)
     if isinstance(value, keras.Variable):
         return [value]

@@ -78,7 +78,8 @@ def _head(folder: RunFolder) -> str:
     error = f'<p class="bad">{escape(run["error"])}</p>' if run.get("error") else ""
     return (
         f'<h1>{escape(folder.recipe)} <span class="soft">{escape(folder.id)}</span></h1>'
-        f'<p><span class="{colour}">{escape(status)}</span> <span class="soft">· {escape(" · ".join(facts))}</span></p>{error}'
+        f'<p><span class="{colour}">{escape(status)}</span> '
+        f'<span class="soft">· {escape(" · ".join(facts))}</span></p>{error}'
     )
 
 
@@ -141,9 +142,10 @@ def _examples(parts: Parts) -> str:
         sure = f"{escape(classes[guess])} {chances[guess]:.0%}"
         text = f'<span class="good">✓ {sure}</span>' if right else f'<span class="bad">✗ {sure}</span>'
         text += "" if right else f"<br>is {escape(classes[int(label)])}"
+        alt = f"picture of {escape(classes[int(label)])}, taken for {escape(classes[guess])}"
         cells.append(
-            f'<figure><img src="data:image/png;base64,{plots.picture(image)}" alt="picture of {escape(classes[int(label)])}, '
-            f'taken for {escape(classes[guess])}"><figcaption>{text}</figcaption></figure>'
+            f'<figure><img src="data:image/png;base64,{plots.picture(image)}" alt="{alt}">'
+            f"<figcaption>{text}</figcaption></figure>"
         )
     return f'<div class="pictures">{"".join(cells)}</div>'
 

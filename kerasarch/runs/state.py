@@ -58,8 +58,8 @@ def assign(group: str, variables: Sequence[Any], arrays: Mapping[str, np.ndarray
     for variable, (path, array) in zip(variables, saved, strict=True):
         if tuple(variable.shape) != array.shape:
             raise CheckpointError(
-                f"{where}: {path} has shape {array.shape} in the checkpoint, {variable.path} has {tuple(variable.shape)} "
-                "now. Resume with the same recipe and options."
+                f"{where}: {path} has shape {array.shape} in the checkpoint, {variable.path} now has "
+                f"{tuple(variable.shape)}. Resume with the same recipe and options."
             )
     for variable, (_, array) in zip(variables, saved, strict=True):
         variable.assign(array)
