@@ -48,19 +48,13 @@ def _stop_at(monkeypatch, batch: int, number: int = signal.SIGINT) -> None:
 
 def test_every_place_to_stop_gives_the_same_weights(whole, recipe_file, tmp_path, monkeypatch):
     assert whole.status == "finished"
-    for batch in (2, 5, 8, 13, 20):  # an epoch has 5 batches, a phase two epochs
+    for batch in (2, 5, 13, 20):  # an epoch has 5 batches, a phase two epochs
         out = tmp_path / f"stopped{batch}"
         with monkeypatch.context() as patch:
             _stop_at(patch, batch)
-            if batch < 20:
-                with pytest.raises(KeyboardInterrupt):
-                    execute.run(recipe_file, out=out, quiet=True)
-            else:
+            with pytest.raises(KeyboardInterrupt):
                 execute.run(recipe_file, out=out, quiet=True)
         run = list_runs(out)[0]
-        if batch == 20:  # the last batch of all: nothing is left to stop
-            _same(whole.folder, run.path)
-            continue
         assert (run.status, run.run["exit_code"]) == ("interrupted", 130)
         again = execute.resume(run.path, quiet=True)
         assert (again.status, again.exit_code) == ("finished", 0)
@@ -88,9 +82,10 @@ def test_a_loss_that_is_no_number_fails_the_run(recipe_file, tmp_path):
 def test_lost_checkpoints_are_an_error(recipe_file, tmp_path, monkeypatch):
     import shutil
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         _stop_at(patch, 3)
-        execute.run(recipe_file, out=tmp_path, quiet=True)
+        with pytest.raises(KeyboardInterrupt):
+            execute.run(recipe_file, out=tmp_path, quiet=True)
     run = list_runs(tmp_path)[0]
     shutil.rmtree(run.path / "checkpoints")
     again = execute.resume(run.path, quiet=True)
@@ -112,13 +107,14 @@ def _killed(whole, recipe_file, tmp_path, monkeypatch, kills: int, seed: int) ->
     begin = f"from kerasarch.runs.execute import run; run({str(recipe_file)!r}, out={str(out)!r}, pause=0.05)"
     go_on = "import sys; from kerasarch.runs.execute import resume; resume(sys.argv[1])"
     monkeypatch.setenv("KERASARCH_CHECKPOINT_BATCHES", "1")
+    run = None
     for number in range(kills + 1):
-        command = [sys.executable, "-c", begin] if number == 0 else [sys.executable, "-c", go_on, str(run.path)]
+        command = [sys.executable, "-c", begin] if run is None else [sys.executable, "-c", go_on, str(run.path)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         if number == kills:
             assert process.wait(300) == 0, process.stderr.read()
             break
-        before = _steps(list_runs(out)[0].path) if number else 0
+        before = _steps(run.path) if run is not None else 0
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:  # until training goes on
             runs = list_runs(out)
