@@ -3,8 +3,9 @@
 Importing this package imports neither Keras nor a backend: the backend stays free to choose until something is used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kerasarch import data, layers, models, training, weights
@@ -15,19 +16,14 @@ __version__ = "0.1.0"
 __all__ = ["data", "from_pretrained", "layers", "models", "run", "to_pretrained", "training", "weights"]
 
 _HOMES = {
-    "from_pretrained": "kerasarch.weights",
-    "to_pretrained": "kerasarch.weights",
-    "run": "kerasarch.runs.execute",
+    "data": ".data",
+    "from_pretrained": "weights",
+    "layers": ".layers",
+    "models": ".models",
+    "run": "runs.execute",
+    "to_pretrained": "weights",
+    "training": ".training",
+    "weights": ".weights",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    return importlib.import_module(f"{__name__}.{name}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

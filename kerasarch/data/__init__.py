@@ -4,8 +4,9 @@ The names are imported on first use, so that a decoding process, which imports o
 neither Keras nor a backend.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kerasarch.data.augment import Augmentation
@@ -37,12 +38,4 @@ __all__ = [
     "load_images",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -8,9 +8,9 @@
 Importing this package imports no Keras.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kerasarch.lazy import lazy_names
 from kerasarch.testing.example import Example, Integers
 from kerasarch.testing.findings import ConformanceError, Finding
 
@@ -37,12 +37,4 @@ _HOMES = {
     "choose_backend": "processes",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

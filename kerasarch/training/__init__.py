@@ -3,8 +3,9 @@
 The names are imported on first use, so that a recipe's module can share options without importing Keras.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
@@ -56,12 +57,4 @@ __all__ = [
     "train_strategies",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. It has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
