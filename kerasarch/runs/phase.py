@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasarch.backends.generator import set_generator_states
 from kerasarch.errors import TrainingError, UsageError
 from kerasarch.runs.checkpoint import Checkpoint
 from kerasarch.runs.position import Served, limited, positioned
@@ -191,6 +192,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.metrics: dict[str, np.ndarray] | None = None
         self.keep, self.kept = False, dict[str, np.ndarray]()
         self.random: dict[str, Any] | None = None
+        self.generators: dict[str, np.ndarray] = {}
         self.ears = _Ears()
         self.losses: list[tuple[int, Any]] = []
         self.looked = self.epoch_began = time.monotonic()
@@ -217,6 +219,9 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             assign("optimizer", variables["optimizer"], arrays, where)
             if phase.batch:
                 self.metrics = {name: value for name, value in arrays.items() if name.startswith("metrics/")}
+                self.generators = {
+                    name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("generator/")
+                }
         elif self.kept:
             variables = variables_of(phase.model)
             assign("model", variables["model"], self.kept, "the epoch's end")
@@ -234,7 +239,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             self.found = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Seed the epoch, go to its place in the data; in an epoch that goes on, put metrics and generators back."""
+        """Seed the epoch, go to its place in the data; in an epoch that goes on, put metrics back."""
         phase = self.phase
         keras.utils.set_random_seed(seed_of(phase.seed, "epoch", epoch))
         if phase.source is not None:
@@ -247,8 +252,17 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         # The callbacks have seen this epoch begin; their state says so.
         assign("metrics", phase.model.metrics_variables, self.metrics, f"phase {phase.name!r}")
         self.metrics = None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the callbacks; in an epoch that goes on, first put the generators back.
+
+        Not earlier: PyTorch's loader draws from them when the epoch begins.
+        """
         if self.random is not None:
             set_random_state(self.random)
+            set_generator_states(self.generators)
+            self.random = None
+        super().on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Tell the callbacks, look for losses that are no numbers, save now and then, and stop if asked."""
