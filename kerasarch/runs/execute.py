@@ -242,7 +242,9 @@ def recipe_source(recipe: Recipe) -> Path | None:
 def _carry_out(
     folder: RunFolder, recipe: Recipe, values: Mapping[str, Any], backend: str, request: Request, resume: bool
 ) -> Outcome:
-    began, active, unexpected = time.monotonic(), None, None
+    began = time.monotonic()
+    active: ActiveRun | None = None
+    unexpected: Exception | None = None
     earlier = float(folder.run.get("seconds") or 0.0)
     folder.update(status="running", started=now())
     result: dict[str, Any] = {}

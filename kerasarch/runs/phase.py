@@ -59,7 +59,7 @@ class Phase:
         self.epochs = min(epochs, 2) if run.smoke else epochs
         self.limit = None if run.max_steps is None else max(run.max_steps // max(self.epochs, 1), 1)
         self.seed = seed_of(run.seed, name)
-        self.source = positioned(data, self.seed)
+        self.source: Any = positioned(data, self.seed)
         self.data = limited(data, self.limit) if self.source is None else Served(self.source, self.limit)
         self.base = 0 if self.source is None else int(self.source.epoch)
         self.validation = limited(validation_data, self.limit)

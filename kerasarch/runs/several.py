@@ -39,7 +39,7 @@ def run_seeds(request: Request, count: int) -> list[dict[str, Any]]:
 
 
 def _row(status: str, exit_code: int, **more: Any) -> dict[str, Any]:
-    empty = {"result": {}, "seconds": None, "memory": None, "error": None, "folder": None}
+    empty: dict[str, Any] = {"result": {}, "seconds": None, "memory": None, "error": None, "folder": None}
     return {"status": status, "exit_code": exit_code, **empty, **more}
 
 
