@@ -22,7 +22,9 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
     drawn = False
     for number, (run, phases) in enumerate(runs.items()):
         for name, style, word in ((metric, "--", "training"), (f"val_{metric}", "-", "validation")):
-            x, y, position = [], [], 0
+            x: list[float] = []
+            y: list[float] = []
+            position = 0
             for rows in phases.values():
                 for row in rows:
                     position += 1

@@ -142,7 +142,7 @@ def callback_state(callbacks: Sequence[Any], arrays: dict[str, np.ndarray]) -> l
     What is neither number, text, array nor a list or dict of these (functions, files, models) is the callback's own to
     make again.
     """
-    states = []
+    states: list[dict[str, Any]] = []
     for callback in callbacks:
         fields = {}
         for name, value in vars(callback).items():
