@@ -1,6 +1,7 @@
 """The model class that every builder returns, and ways to take a functional graph apart."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ class Network(keras.Model):
         name: Name of the model.
         architecture: Plain values: ``{"family": ..., "config": {...}, "classes": ..., "channels": ...}``, or None.
         preprocessing: A ``Preprocessing``, its dictionary, or None.
+        frozen: Paths of the layers, inner ones too, that are not trainable.
         **kwargs: Passed to ``keras.Model``.
     """
 
@@ -33,9 +35,14 @@ class Network(keras.Model):
         *,
         architecture: dict[str, Any] | None = None,
         preprocessing: Preprocessing | dict[str, Any] | None = None,
+        frozen: Sequence[str] = (),
         **kwargs: Any,
     ):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        # Keras brings back the flag of a layer, but not of the layers inside it, which are built anew.
+        for layer in self._flatten_layers(include_self=False) if frozen else ():
+            if layer.path in frozen:
+                layer.trainable = False
         if isinstance(preprocessing, dict):
             preprocessing = Preprocessing(**preprocessing)
         # A tuple is not tracked by Keras: the dictionary stays as it is.
@@ -73,12 +80,13 @@ class Network(keras.Model):
         return config
 
     def get_config(self) -> dict[str, Any]:
-        """Return the graph and the two attributes as plain values."""
+        """Return the graph, the two attributes and what is frozen as plain values."""
         architecture, preprocessing = self._description
         return {
             **super().get_config(),
             "architecture": architecture,
             "preprocessing": dataclasses.asdict(preprocessing) if preprocessing else None,
+            "frozen": [layer.path for layer in self._flatten_layers(include_self=False) if not layer.trainable],
         }
 
 

@@ -39,6 +39,8 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
     ):
         optimizers = dict(optimizers)
         self._lock = False  # what Keras' __setattr__ asks for before Optimizer.__init__ has run
+        # Keras loads a model with everything trainable inside its layers: what was frozen then stays as it is.
+        self.loaded, self._still = False, keras.optimizers.SGD(0.0)
         home: dict[str, str] = {}
         for group, members in paths.items():
             for path in members:
@@ -49,11 +51,13 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
                     )
 
         def choose(variable):
-            if variable.path not in home:
-                raise UsageError(
-                    f"Received variable {variable.path!r}, which is in no group. Expected one of {sorted(home)}."
-                )
-            return optimizers[home[variable.path]]
+            if variable.path in home:
+                return optimizers[home[variable.path]]
+            if self.loaded:
+                return self._still
+            raise UsageError(
+                f"Received variable {variable.path!r}, which is in no group. Expected one of {sorted(home)}."
+            )
 
         super().__init__(choose, loss_scale_factor=loss_scale_factor, name=name)
         self.home = home  # group of each path
@@ -64,6 +68,18 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
         for optimizer in optimizers.values():
             optimizer.loss_scale_factor = loss_scale_factor
             self._inner_optimizers.append(optimizer)
+
+    def build(self, var_list):
+        """Builds each group's optimizer in the order of its paths, whatever order the model has.
+
+        The layers' own order differs from the model's where layers are nested: saved moments would be mixed up.
+        """
+        given = {variable.path: variable for variable in var_list}
+        for group, optimizer in self.group_optimizers.items():
+            members = [given[path] for path in self.group_paths[group] if path in given]
+            if members and not optimizer.built:
+                optimizer.build(members)
+        super().build(var_list)
 
     def apply(self, grads, trainable_variables=None):
         """Clips over all groups, then lets each group's optimizer apply its gradients."""
@@ -99,7 +115,9 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
             group: keras.saving.deserialize_keras_object(optimizer, custom_objects=custom_objects)
             for group, optimizer in config["optimizers"].items()
         }
-        return cls(**{**config, "optimizers": optimizers})
+        loaded = cls(**{**config, "optimizers": optimizers})
+        loaded.loaded = True
+        return loaded
 
 
 def _last_rate(optimizer: keras.optimizers.Optimizer) -> float:
