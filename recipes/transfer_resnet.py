@@ -30,7 +30,7 @@ def transfer_resnet(
     *,
     data: str = "digits",
     variant: Variant | None = None,
-    weights: str | None = None,
+    weights: str = "auto",
     labels_per_class: Annotated[int, Ge(1)] | None = None,
     image_size: Annotated[int, Ge(8)] | None = None,
     augment: bool = False,
@@ -53,7 +53,8 @@ def transfer_resnet(
         data: Bundled name (digits), folder of class folders, .npz file, or tfds:NAME.
         variant: Size and kind of the network; none is resnet8_small for the bundled digits, else resnet50.
         weights: Where the trained weights come from: letters (learned now, or taken from the cache), imagenet,
-            hf:ORG/NAME, timm:NAME, or a file or folder; none is letters for resnet*_small, else imagenet.
+            hf:ORG/NAME, timm:NAME, a file or folder, or none for fresh ones; auto is letters for resnet*_small, else
+            imagenet.
         labels_per_class: Labelled images a class to learn from; none is 5 for the bundled digits, else all.
         image_size: Height and width in pixels; none is 16 for resnet*_small, else what the weights were trained at.
         augment: Flip, rotate, crop and shade the training images at random.
@@ -68,7 +69,8 @@ def transfer_resnet(
     bundled = data == "digits"
     network_name: str = variant or (SMALL if bundled else "resnet50")
     small = network_name.endswith("_small")
-    weights = weights or ("letters" if small else "imagenet")
+    if weights == "auto":
+        weights = "letters" if small else "imagenet"
     size = image_size or (16 if small else 224)
     channels = 1 if weights == "letters" else 3
 
@@ -95,7 +97,9 @@ def transfer_resnet(
                 network.load_weights(letters)
         else:
             network = models.resnet(
-                network_name, weights=weights if pretrained else None, input_shape=(size, size, channels)
+                network_name,
+                weights=weights if pretrained and weights != "none" else None,
+                input_shape=(size, size, channels),
             )
         network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
         return models.accept_raw_pixels(network)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 import time
@@ -254,7 +255,7 @@ def _carry_out(
             folder, seed=request.seed, smoke=request.smoke, check=request.check, offline=request.offline,
             tensorboard=request.tensorboard, resume=resume, quiet=request.quiet,
         )  # fmt: skip
-        with active.watch.listening(), _warnings_to(active):
+        with active.watch.listening(), _warnings_to(active), _logging_to(active):
             _prepare(backend, request)
             import keras
 
@@ -344,6 +345,22 @@ def _warnings_to(active: ActiveRun) -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = show
+
+
+@contextlib.contextmanager
+def _logging_to(active: ActiveRun) -> Iterator[None]:
+    """Tell the person, and the run's log, what the floors below warn of, such as images that were left out."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            active.say(f"Warning: {record.getMessage()}")
+
+    handler, logger = Handler(logging.WARNING), logging.getLogger("kerasarch")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _address(name: str, source: Path | None) -> str:
