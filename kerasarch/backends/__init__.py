@@ -8,11 +8,38 @@ import keras
 _NAME = keras.backend.backend()
 
 if _NAME == "jax":
-    from kerasarch.backends.jax import device_names, lay_out_kernel, memory_peak, name, synchronize, version
+    from kerasarch.backends.jax import (
+        device_names,
+        generator_states,
+        lay_out_kernel,
+        memory_peak,
+        name,
+        set_generator_states,
+        synchronize,
+        version,
+    )
 elif _NAME == "tensorflow":
-    from kerasarch.backends.tensorflow import device_names, lay_out_kernel, memory_peak, name, synchronize, version
+    from kerasarch.backends.tensorflow import (
+        device_names,
+        generator_states,
+        lay_out_kernel,
+        memory_peak,
+        name,
+        set_generator_states,
+        synchronize,
+        version,
+    )
 elif _NAME == "torch":
-    from kerasarch.backends.torch import device_names, lay_out_kernel, memory_peak, name, synchronize, version
+    from kerasarch.backends.torch import (
+        device_names,
+        generator_states,
+        lay_out_kernel,
+        memory_peak,
+        name,
+        set_generator_states,
+        synchronize,
+        version,
+    )
 else:
     from kerasarch.errors import BackendError
 
@@ -20,4 +47,13 @@ else:
         f"Received Keras backend {_NAME!r}. Expected jax, tensorflow or torch; set KERAS_BACKEND to one."
     )
 
-__all__ = ["device_names", "lay_out_kernel", "memory_peak", "name", "synchronize", "version"]
+__all__ = [
+    "device_names",
+    "generator_states",
+    "lay_out_kernel",
+    "memory_peak",
+    "name",
+    "set_generator_states",
+    "synchronize",
+    "version",
+]

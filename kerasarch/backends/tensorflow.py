@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -44,3 +45,12 @@ def memory_peak() -> int | None:
 
 def lay_out_kernel(variable: Any) -> None:
     """Do nothing: the compiler of this backend chooses the layout of a convolution's kernel itself."""
+
+
+def generator_states() -> dict[str, np.ndarray]:
+    """Return nothing: everything random in Keras is a variable on this backend, which has no generator of its own."""
+    return {}
+
+
+def set_generator_states(states: dict[str, np.ndarray]) -> None:
+    """Do nothing; see `generator_states`."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -52,3 +53,23 @@ def lay_out_kernel(variable: Any) -> None:
     value = variable.value
     if value.ndim == 4 and value.shape[-1] > 1 and value.device.type != "meta":
         value.data = value.data.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)
+
+
+def generator_states() -> dict[str, np.ndarray]:
+    """Return the states of the backend's own generators by device, as bytes: ``cpu``, ``cuda0``, ...
+
+    Unseeded layers draw from them: Keras' dropout takes ``torch.nn.functional.dropout`` (Keras 3.15).
+    """
+    states = {"cpu": torch.get_rng_state().numpy()}
+    if torch.cuda.is_available():
+        states |= {f"cuda{i}": state.numpy() for i, state in enumerate(torch.cuda.get_rng_state_all())}
+    return states
+
+
+def set_generator_states(states: dict[str, np.ndarray]) -> None:
+    """Put back what `generator_states` returned; states of devices that are not here are left out."""
+    for device, state in states.items():
+        if device == "cpu":
+            torch.set_rng_state(torch.from_numpy(state.copy()))
+        elif torch.cuda.is_available() and int(device[4:]) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(torch.from_numpy(state.copy()), int(device[4:]))

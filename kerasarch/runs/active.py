@@ -240,14 +240,14 @@ class ActiveRun:
 
     def save_phase(self, phase: Any, *, finished: bool, callbacks: Sequence[Any]) -> None:
         """Write a checkpoint of a phase at a batch boundary."""
-        from kerasarch.backends.generator import generator_states
+        from kerasarch.backends.seeding import random_arrays
         from kerasarch.runs.state import arrays_of, callback_state, variables_of
 
         arrays: dict[str, Any] = {}
         for group, variables in variables_of(phase.model).items():
             if not (finished and group == "metrics"):
                 arrays |= arrays_of(group, variables)
-        arrays |= {f"generator/{device}": state for device, state in generator_states().items()}
+        arrays |= {f"generator/{name}": state for name, state in random_arrays().items()}
         state = {**phase.state(), "finished": finished, "callbacks": callback_state(callbacks, arrays)}
         self._write(arrays, state, done=phase.name if finished else None)
 

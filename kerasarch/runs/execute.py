@@ -257,9 +257,9 @@ def _carry_out(
         )  # fmt: skip
         with active.watch.listening(), _warnings_to(active), _logging_to(active):
             _prepare(backend, request)
-            import keras
+            from kerasarch.backends.seeding import set_random_seed
 
-            keras.utils.set_random_seed(request.seed)
+            set_random_seed(request.seed)
             result = dict(recipe.call(active, values))
             active.watch.stop_if_asked()
             status, code = "finished", 0
@@ -326,7 +326,7 @@ def _prepare(backend: str, request: Request) -> None:
             os.environ["JAX_PLATFORMS"] = "cpu"
     if request.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # keras.utils.set_random_seed imports TensorFlow where it is
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasarch.backends.generator import set_generator_states
+from kerasarch.backends.seeding import set_random_arrays, set_random_seed
 from kerasarch.errors import TrainingError, UsageError
 from kerasarch.runs.checkpoint import Checkpoint
 from kerasarch.runs.position import Served, limited, positioned
@@ -69,13 +69,13 @@ class Phase:
 
     def fit(self) -> dict[str, list[float]]:
         """Train, go on training, or restore what is done."""
-        keras.utils.set_random_seed(self.seed)
+        set_random_seed(self.seed)
         found = self.run.found_phase(self.name)
         if found is not None and self._is_done(found):
             self._restore_finished(found)
         else:
             self._train(found)
-        keras.utils.set_random_seed(seed_of(self.run.seed, self.name, "after"))
+        set_random_seed(seed_of(self.run.seed, self.name, "after"))
         return {name: list(values) for name, values in self.history.items()}
 
     def _is_done(self, found: Checkpoint) -> bool:
@@ -241,7 +241,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, go to its place in the data; in an epoch that goes on, put metrics back."""
         phase = self.phase
-        keras.utils.set_random_seed(seed_of(phase.seed, "epoch", epoch))
+        set_random_seed(seed_of(phase.seed, "epoch", epoch))
         if phase.source is not None:
             phase.data.go_to(phase.base + epoch, phase.batch)
         self.epoch_began = time.monotonic()
@@ -260,7 +260,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         """
         if self.random is not None:
             set_random_state(self.random)
-            set_generator_states(self.generators)
+            set_random_arrays(self.generators)
             self.random = None
         super().on_train_batch_begin(batch, logs)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kerasarch.backends.seeding import set_random_seed
 from kerasarch.errors import TrainingError
 from kerasarch.runs.progress import Progress
 from kerasarch.runs.state import assign, random_state, seed_of, set_random_state, variables_of
@@ -49,7 +50,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, so that it does not depend on those before it."""
-        keras.utils.set_random_seed(seed_of(self._run.seed, self.name, "epoch", epoch))
+        set_random_seed(seed_of(self._run.seed, self.name, "epoch", epoch))
         self._began = time.monotonic()
         if self._progress is not None:
             self._progress.begin_epoch(epoch)

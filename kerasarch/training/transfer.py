@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kerasarch.backends.seeding import set_random_seed
 from kerasarch.training.strategies import Strategy
 from kerasarch.training.transfer_options import SCRATCH, TransferOptions
 from kerasarch.training.unfreezing import GradualUnfreezing
@@ -43,7 +44,7 @@ def train_strategies(
         train.restore(start)
         staged = plan in ("gradual", "bottom-up")
         budget = budget or epochs * _stages(make(False), options)
-        keras.utils.set_random_seed(run.seed)  # every strategy starts alike
+        set_random_seed(run.seed)  # every strategy starts alike
         trainer = GradualUnfreezing(
             make(not fresh),
             strategy=plan,
