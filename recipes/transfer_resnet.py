@@ -4,6 +4,7 @@ Papers: Howard and Ruder, 2018, sections 3.2 and 3.3 (gradual unfreezing, discri
 https://arxiv.org/abs/1801.06146), on networks of He et al., 2015 (https://arxiv.org/abs/1512.03385).
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,8 @@ from kerasarch.recipe import Ge, Run, recipe
 from kerasarch.training import TransferOptions
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-LETTERS_PER_CLASS = 300
+# As coarse, narrow and soft as the digits, which are pictures of 8 x 8 pixels.
+DRAWING: dict[str, Any] = {"per_class": 300, "characters": LETTERS, "slant": 0.5, "width": (0.6, 1.0), "blur": 0.7}
 SMALL = "resnet8_small"
 Variant = Literal[
     "resnet8_small", "resnet20_small", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
@@ -116,16 +118,15 @@ def _letters(run: Run, variant: str, size: int, epochs: int) -> Path:
     from kerasarch.data.letters import letters
 
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "kerasarch"
-    name = f"{variant}-{size}px-{epochs}epochs-seed{run.seed}-{backends.name()}-keras{keras.__version__}.weights.h5"
-    cached = home / "letters" / name
+    made_by = (variant, size, epochs, run.seed, backends.name(), keras.__version__, sorted(DRAWING.items()))
+    cached = home / "letters" / f"{variant}-{hashlib.sha256(repr(made_by).encode()).hexdigest()[:16]}.weights.h5"
     if cached.is_file():
         run.say(f"letters: weights from the cache, {cached}")
         return cached
 
     network = models.resnet(variant, classes=len(LETTERS), input_shape=(size, size, 1), preprocessing=models.INCEPTION)
     model = models.accept_raw_pixels(network)
-    # Half the size, enlarged: as coarse as the digits, which are pictures of 8 x 8 pixels.
-    pictures = letters(LETTERS_PER_CLASS, size=size // 2, characters=LETTERS, slant=0.5, seed=run.seed)
+    pictures = letters(size=size // 2, seed=run.seed, **DRAWING)  # batches enlarge them
     data = batches(pictures, batch=128, size=(size, size), channels=1, seed=run.seed, drop_remainder=True)
     rate = training.WarmupCosine(3e-3, warmup=data.steps, total=epochs * data.steps)
     model.compile(

@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from kerasarch.data.source import ArrayImages
 from kerasarch.errors import UsageError
@@ -39,6 +39,8 @@ def letters(
     slant: float = 0.3,
     scale: tuple[float, float] = (0.75, 1.1),
     shift: float = 0.08,
+    width: tuple[float, float] = (1.0, 1.0),
+    blur: float = 0.0,
     seed: int = 0,
 ) -> ArrayImages:
     """Printed letters, bright on black, each with its own font, slant, scale and shift.
@@ -50,6 +52,8 @@ def letters(
         slant: Largest shear: horizontal displacement per unit of height, either way.
         scale: Smallest and largest height of a letter, 1 filling the picture; the width varies independently.
         shift: Largest displacement as a part of ``size``, in each direction.
+        width: Smallest and largest factor on the width, besides its own scale: below 1 for narrow letters.
+        blur: Largest standard deviation of a Gaussian blur, in pixels of the result.
         seed: Same seed, same pictures.
 
     Returns:
@@ -58,8 +62,11 @@ def letters(
     Raises:
         UsageError: A count, size or character cannot be rendered.
     """
-    if per_class < 1 or size < 4:
-        raise UsageError(f"Letters need per_class >= 1 and size >= 4. Received per_class={per_class}, size={size}.")
+    if per_class < 1 or size < 4 or blur < 0 or not 0 < width[0] <= width[1]:
+        raise UsageError(
+            "Letters need per_class >= 1, size >= 4, blur >= 0 and width (smallest, largest) above 0. "
+            f"Received per_class={per_class}, size={size}, blur={blur}, width={width}."
+        )
     unknown = [character for character in characters if not "!" <= character <= "~"]
     if unknown or len(set(characters)) != len(characters) or len(characters) < 2:
         raise UsageError(f"characters must be two or more different printable ASCII ones. Received {characters!r}.")
@@ -70,7 +77,7 @@ def letters(
     for label, character in enumerate(characters):
         masters = [_master(font, character) for font in fonts]
         for row in range(label * per_class, (label + 1) * per_class):
-            images[row] = _distorted(masters[rng.integers(len(masters))], size, slant, scale, shift, rng)
+            images[row] = _distorted(masters[rng.integers(len(masters))], size, slant, scale, shift, width, blur, rng)
     return ArrayImages(images, np.repeat(np.arange(len(characters)), per_class), characters)
 
 
@@ -96,11 +103,13 @@ def _distorted(
     slant: float,
     scale: tuple[float, float],
     shift: float,
+    narrowing: tuple[float, float],
+    blur: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Sample the master through a random affine map, four samples a pixel side, averaged: ``(size, size)`` uint8."""
     height = rng.uniform(*scale)
-    width = rng.uniform(*scale)
+    width = rng.uniform(*scale) * rng.uniform(*narrowing)
     shear = rng.uniform(-slant, slant)
     across, down = rng.uniform(-shift, shift, size=2)
     fine = 4 * size
@@ -111,4 +120,6 @@ def _distorted(
     centre_x, centre_y = fine * (0.5 + across), fine * (0.5 + down)
     coefficients = (a, b, MASTER / 2 - a * centre_x - b * centre_y, 0.0, e, MASTER / 2 - e * centre_y)
     image = master.transform((fine, fine), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
+    if blur:
+        image = image.filter(ImageFilter.GaussianBlur(4 * rng.uniform(0, blur)))
     return np.asarray(image.reduce(4))
