@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
 TIERS = "not slow and not network"
+# Two processes share two cores: threads of one that wait for the other's would only get in the way.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NPROC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 
 def run(backend: str, arguments: list[str]) -> tuple[str, int, str, float]:
@@ -24,7 +26,8 @@ def run(backend: str, arguments: list[str]) -> tuple[str, int, str, float]:
     if "-m" in arguments:
         place = arguments.index("-m")
         tier, arguments = arguments[place + 1], arguments[:place] + arguments[place + 2 :]
-    environment = os.environ | {"KERAS_BACKEND": "jax" if backend == "none" else backend, "PYTHONUNBUFFERED": "1"}
+    environment = ONE_THREAD | dict(os.environ)
+    environment |= {"KERAS_BACKEND": "jax" if backend == "none" else backend, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "pytest", "-m", f"({tier}) and {part}", "-q", "--durations=8", *arguments]
     start = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
