@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from kerasarch.errors import CheckpointError, RunError
-from kerasarch.runs.atomic import disk_error
 from kerasarch.runs.checkpoint import Checkpoint, Checkpoints
 from kerasarch.runs.folder import CHECKPOINTS, LOG, METRICS, MODEL, RunFolder
 from kerasarch.runs.interruption import Checked, Watch
@@ -131,6 +130,8 @@ class ActiveRun:
     def checkpoint(self, step: int, state: Mapping[str, Any]) -> None:
         """Write a checkpoint of JSON values, NumPy arrays, Keras models and optimizers by name.
 
+        The states of the random generators of Python, NumPy, Keras and the backend go with it.
+
         Args:
             step: Steps done.
             state: What to keep, by name.
@@ -138,15 +139,19 @@ class ActiveRun:
         Raises:
             Interrupted: Somebody asked the run to stop; the checkpoint is written.
         """
+        from kerasarch.backends.seeding import random_arrays
         from kerasarch.runs.loop_state import pack_loop
+        from kerasarch.runs.state import random_state
 
+        self.ready()
         values, arrays = pack_loop(state)
+        arrays |= {f"generator/{name}": array for name, array in random_arrays().items()}
         self.step = step
-        self._write(arrays, {"kind": "loop", "values": values}, done=None)
+        self._write(arrays, {"kind": "loop", "values": values, "random": random_state()}, done=None)
         self.watch.stop_if_asked()
 
     def restore(self, state: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
-        """Fill models and optimizers from the latest checkpoint.
+        """Fill models and optimizers from the latest checkpoint, and put the random generators back.
 
         Args:
             state: As given to `checkpoint`.
@@ -158,10 +163,14 @@ class ActiveRun:
         if latest is None or latest.state["kind"] != "loop":
             return None
         from kerasarch.runs.loop_state import unpack_loop
+        from kerasarch.runs.state import set_random_states
 
+        arrays = latest.arrays()
+        values = unpack_loop(state, latest.state["values"], arrays)
+        set_random_states(latest.state["random"], arrays)
         self.step = latest.state["step"]
         self.say(f"going on after step {self.step}, from checkpoint {latest.name}")
-        return self.step, unpack_loop(state, latest.state["values"], latest.arrays())
+        return self.step, values
 
     def log(self, step: int, **metrics: float) -> None:
         """Write one line of metrics."""
@@ -194,18 +203,10 @@ class ActiveRun:
 
     def save(self, model: Any) -> Path:
         """Write the final model to ``model.keras`` in the run's folder, whole or not at all."""
-        path = self.dir / MODEL
-        temporary = self.dir / f".writing-{MODEL}"
-        try:
-            model.save(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise disk_error(path, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path
+        from kerasarch.runs.saving import save_model
+
+        save_model(model, self.dir / MODEL)
+        return self.dir / MODEL
 
     # What the rest of this floor uses.
 

@@ -50,6 +50,8 @@ def unpack_loop(
         if not (isinstance(value, dict) and "variables" in value):
             rest[name] = unpack(value, arrays)
     for name, value in state.items():
+        if isinstance(value, keras.optimizers.Optimizer) and not value.built:
+            _build(name, value, state)
         variables = _variables(value)
         if variables is None:
             continue
@@ -57,6 +59,17 @@ def unpack_loop(
             raise CheckpointError(f"the checkpoint holds no variables called {name!r}. It has: {', '.join(values)}.")
         assign(f"state:{name.replace('/', ':')}", variables, arrays, name)
     return rest
+
+
+def _build(name: str, optimizer: Any, state: Mapping[str, Any]) -> None:
+    """Make the variables of an optimizer that has not stepped yet: those of the model that is compiled with it."""
+    for model in state.values():
+        if isinstance(model, keras.Model) and getattr(model, "optimizer", None) is optimizer and model.built:
+            optimizer.build(model.trainable_variables)
+            return
+    raise UsageError(
+        f"restore: the optimizer {name!r} has no variables yet. Call optimizer.build(model.trainable_variables) first."
+    )
 
 
 def _variables(value: Any) -> list[Any] | None:

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasarch.backends.seeding import set_random_arrays, set_random_seed
+from kerasarch.backends.seeding import set_random_seed
 from kerasarch.errors import TrainingError, UsageError
 from kerasarch.runs.checkpoint import Checkpoint
 from kerasarch.runs.position import Served, limited, positioned
@@ -26,8 +26,9 @@ from kerasarch.runs.state import (
     assign,
     random_state,
     seed_of,
+    separate_averages,
     set_callback_state,
-    set_random_state,
+    set_random_states,
     variables_of,
 )
 
@@ -219,9 +220,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             assign("optimizer", variables["optimizer"], arrays, where)
             if phase.batch:
                 self.metrics = {name: value for name, value in arrays.items() if name.startswith("metrics/")}
-                self.generators = {
-                    name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("generator/")
-                }
+                self.generators = {name: value for name, value in arrays.items() if name.startswith("generator/")}
         elif self.kept:
             variables = variables_of(phase.model)
             assign("model", variables["model"], self.kept, "the epoch's end")
@@ -259,8 +258,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         Not earlier: PyTorch's loader draws from them when the epoch begins.
         """
         if self.random is not None:
-            set_random_state(self.random)
-            set_random_arrays(self.generators)
+            set_random_states(self.random, self.generators)
             self.random = None
         super().on_train_batch_begin(batch, logs)
 
@@ -319,6 +317,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         """Let the callbacks end."""
         if self.begun:
             super().on_train_end(self.end_logs)
+        separate_averages(self.phase.model)
 
     def _began_at(self) -> int:
         return self.phase.data.start if self.phase.source is not None else 0

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 
 from kerasarch.backends.seeding import set_random_seed
-from kerasarch.errors import TrainingError
+from kerasarch.errors import TrainingError, UsageError
 from kerasarch.runs.progress import Progress
-from kerasarch.runs.state import assign, random_state, seed_of, set_random_state, variables_of
+from kerasarch.runs.state import assign, random_state, seed_of, separate_averages, variables_of
 
 
 class RunCallback(keras.callbacks.Callback):
@@ -26,43 +26,64 @@ class RunCallback(keras.callbacks.Callback):
     def __init__(self, run: Any, name: str):
         super().__init__()
         self._run, self.name = run, name
-        self.epoch, self.history = 0, dict[str, list[float]]()
+        self.epoch, self.stopped, self.history = 0, False, dict[str, list[float]]()
         self._progress: Progress | None = None
-        self._began = 0.0
+        self._began, self._trained = 0.0, False
+        self._initial_epoch: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Restore the last finished epoch and let ``fit`` begin with the next one."""
+        """Restore the last finished epoch and let ``fit`` begin with the next one.
+
+        Raises:
+            UsageError: The model has no variables yet.
+            CheckpointError: The checkpoint does not fit the model.
+        """
         epochs, steps = self.params.get("epochs", 1), self.params.get("steps")
         self._progress = Progress(self.name, epochs, steps, self._run.tell, self._run.note)
         self._run.watch.boundaries += 1
+        self._initial_epoch = self.model._initial_epoch
         found = self._run.found_phase(self.name)
         if found is None:
             return
         model, arrays = self.model, found.arrays()
+        if not model.built:
+            raise UsageError(
+                f"{self.name}: the model has no variables yet, so nothing can be restored. Build it before fit: "
+                "call it once on a batch, or begin it with an Input."
+            )
+        if not model.optimizer.built:  # TensorFlow would do it with the first batch
+            model.optimizer.build(model.trainable_variables)
         variables = variables_of(model)
         assign("model", variables["model"], arrays, self.name)
         assign("optimizer", variables["optimizer"], arrays, self.name)
-        self.epoch, self.history = found.state["epoch"], found.state["history"]
+        self.epoch, self.history, self.stopped = found.state["epoch"], found.state["history"], found.state["stopped"]
         self._run.step = found.state["step"]
-        set_random_state(found.state["random"])
+        model.history.history.update({name: list(values) for name, values in self.history.items()})
+        if found.state["finished"] and (self.stopped or self.epoch >= epochs):
+            model._initial_epoch = epochs
+            self._run.say(f"{self.name}: done before, restored from checkpoint {found.name}")
+            return
+        self._run.forget_after(self.name)
         model._initial_epoch = self.epoch  # as keras.callbacks.BackupAndRestore does
         self._run.say(f"{self.name}: going on with epoch {self.epoch + 1}, from checkpoint {found.name}")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, so that it does not depend on those before it."""
         set_random_seed(seed_of(self._run.seed, self.name, "epoch", epoch))
-        self._began = time.monotonic()
+        self._began, self._trained = time.monotonic(), True
         if self._progress is not None:
             self._progress.begin_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count."""
+        """Count; a quick trial (``--smoke``) ends after a few batches."""
         self._run.step += 1
         if self._progress is not None:
             self._progress.step()
         if self._run.watch.received is not None:
             # No position within the epoch is known: the last epoch's checkpoint is where the run goes on.
             self._run.watch.stop_if_asked()
+        if self._run.max_steps is not None and batch + 1 >= self._run.max_steps:
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log, save, and stop if asked."""
@@ -83,8 +104,15 @@ class RunCallback(keras.callbacks.Callback):
         self._run.watch.stop_if_asked()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Look at each batch no longer."""
+        """Save what was trained: a resumed run does not train it again. Look at each batch no longer."""
         self._run.watch.boundaries -= 1
+        separate_averages(self.model)
+        if self._trained:
+            self.stopped = bool(self.model.stop_training)
+            self._run.save_phase(self, finished=True, callbacks=())
+        self.model._initial_epoch = self._initial_epoch  # or the next fit of this model would begin there
+        self.model.history.epoch = list(range(self.epoch))
+        set_random_seed(seed_of(self._run.seed, self.name, "after"))
 
     def state(self) -> dict[str, Any]:
         """Return the JSON state at the end of an epoch."""
@@ -94,7 +122,7 @@ class RunCallback(keras.callbacks.Callback):
             "epoch": self.epoch,
             "batch": 0,
             "base": 0,
-            "stopped": False,
+            "stopped": self.stopped,
             "history": self.history,
             "random": random_state(),
         }

@@ -65,6 +65,19 @@ def assign(group: str, variables: Sequence[Any], arrays: Mapping[str, np.ndarray
         variable.assign(array)
 
 
+def separate_averages(model: Any) -> None:
+    """Give weights that became their optimizer's averages at the end of ``fit`` memory of their own again.
+
+    Keras 3.15 lets both share it, and on JAX the next ``fit`` of the model fails: it donates a buffer twice.
+    """
+    from keras import ops
+
+    optimizer = getattr(model, "optimizer", None)
+    if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
+        for variable in model.trainable_variables:
+            variable.assign(np.array(ops.convert_to_numpy(variable.value)))
+
+
 def random_state() -> dict[str, Any]:
     """Return the state of Python's and NumPy's global generators as JSON values."""
     version, numbers, gauss = random.getstate()
@@ -81,6 +94,20 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     random.setstate((version, tuple(numbers), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))
+
+
+def set_random_states(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Put back what a checkpoint has of all generators.
+
+    Args:
+        state: What `random_state` returned.
+        arrays: The checkpoint's arrays; those called ``generator/...`` are Keras' and the backend's.
+    """
+    from kerasarch.backends.seeding import set_random_arrays
+
+    set_random_state(state)
+    prefix = "generator/"
+    set_random_arrays({name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)})
 
 
 def seed_of(seed: int, *words: Any) -> int:
