@@ -275,9 +275,14 @@ def _carry_out(
     verdicts = recipe.verdicts(result) if status == "finished" and not request.smoke else {}
     if unexpected is not None and active is not None:
         active.note("".join(tracebacks.format_exception(unexpected)))
-    with contextlib.suppress(RunError) if code else contextlib.nullcontext():
-        seconds = round(earlier + time.monotonic() - began, 3)
+    seconds = round(earlier + time.monotonic() - began, 3)
+    try:
         _finish(folder, active, recipe, status, code, error, result, verdicts, seconds)
+    except RunError as failure:
+        if not code:  # otherwise the first failure is the one to tell
+            status, code, error, unexpected = "failed", failure.exit_code, str(failure), failure
+        with contextlib.suppress(RunError):
+            folder.update(status=status, exit_code=code, error=_one_line(error), ended=now(), seconds=seconds)
     if unexpected is not None and request.traceback:
         raise unexpected
     return Outcome(folder.path, status, code, plain(result), verdicts, _one_line(error))
