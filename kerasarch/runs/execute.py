@@ -2,13 +2,11 @@
 
 import contextlib
 import dataclasses
-import logging
 import os
 import sys
 import time
 import traceback as tracebacks
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from kerasarch.runs.active import ActiveRun
 from kerasarch.runs.atomic import plain, write_json
 from kerasarch.runs.environment import choose_backend, environment
 from kerasarch.runs.folder import ENVIRONMENT, RESULT, RunFolder, now, process
+from kerasarch.runs.forwarding import logging_to, warnings_to
 from kerasarch.runs.interruption import Checked, Interrupted
 
 
@@ -221,7 +220,13 @@ def resume(
     write_json(folder_config, config)
     history = [
         *facts.get("resumed", []),
-        {"at": now(), "status_before": status, "backend": chosen, "argv": argv or sys.argv, "changes": plain(changes)},
+        {
+            "at": now(),
+            "status_before": status,
+            "backend": chosen,
+            "argv": argv or sys.argv,
+            "changes": plain({name: values[name] for name in changes}),
+        },
     ]
     folder.update(resumed=history, backend=chosen, error=None, exit_code=None, ended=None, **process())
     write_json(folder.path / ENVIRONMENT, environment())
@@ -255,7 +260,7 @@ def _carry_out(
             folder, seed=request.seed, smoke=request.smoke, check=request.check, offline=request.offline,
             tensorboard=request.tensorboard, resume=resume, quiet=request.quiet,
         )  # fmt: skip
-        with active.watch.listening(), _warnings_to(active), _logging_to(active):
+        with active.watch.listening(), warnings_to(active), logging_to(active):
             _prepare(backend, request)
             from kerasarch.backends.seeding import set_random_seed
 
@@ -332,40 +337,6 @@ def _prepare(backend: str, request: Request) -> None:
     if request.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-@contextlib.contextmanager
-def _warnings_to(active: ActiveRun) -> Iterator[None]:
-    """Keep warnings of other packages in the log, where they do not disturb the progress bars."""
-    if any(action == "error" for action, *_ in warnings.filters[:1]):
-        yield  # somebody wants them as errors
-        return
-    show = warnings.showwarning
-
-    def note(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
-        active.note(f"{category.__name__}: {message} ({filename}:{lineno})")
-
-    warnings.showwarning = note
-    try:
-        yield
-    finally:
-        warnings.showwarning = show
-
-
-@contextlib.contextmanager
-def _logging_to(active: ActiveRun) -> Iterator[None]:
-    """Tell the person, and the run's log, what the floors below warn of, such as images that were left out."""
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            active.say(f"Warning: {record.getMessage()}")
-
-    handler, logger = Handler(logging.WARNING), logging.getLogger("kerasarch")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _address(name: str, source: Path | None) -> str:

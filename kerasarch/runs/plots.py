@@ -9,7 +9,10 @@ COLOURS = ("#3b76d1", "#d1603b", "#3a9d6e", "#8f5fc4", "#c2952f", "#c4497c", "#4
 
 
 def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric: str) -> str | None:
-    """Draw a metric over the epochs of all phases: training dashed, validation solid.
+    """Draw a metric over the epochs of all phases: training pale and dashed, validation solid.
+
+    The phases of one run stand side by side. Where their names share what is before the slash, as ``gradual/head`` and
+    ``gradual/stage3`` do, they make one part with that name above it.
 
     Args:
         runs: For each run its phases with their epochs.
@@ -21,7 +24,9 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
     figure, axes = _figure(7.2, 3.2)
     drawn = False
     for number, (run, phases) in enumerate(runs.items()):
-        for name, style, word in ((metric, "--", "training"), (f"val_{metric}", "-", "validation")):
+        colour, pale = COLOURS[number % len(COLOURS)], COLOURS[(number + len(runs)) % len(COLOURS)]
+        lines = ((metric, (0, (4, 1.5)), pale, "training"), (f"val_{metric}", "-", colour, "validation"))
+        for name, style, shade, word in lines:
             x: list[float] = []
             y: list[float] = []
             position = 0
@@ -36,18 +41,41 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
             if any(value == value for value in y):
                 drawn = True
                 label = word if len(runs) == 1 else f"{run} {word}"
-                colour = COLOURS[number % len(COLOURS)]
-                axes.plot(x, y, style, color=colour, label=label, linewidth=1.8, marker="o", markersize=3)
+                dots = {"marker": "o", "markersize": 3} if position <= 60 else {}
+                axes.plot(x, y, linestyle=style, color=shade, label=label, linewidth=1.6, **dots)
     if len(runs) == 1:
-        edge = 0
-        phases = next(iter(runs.values()))
-        for rows in list(phases.values())[:-1]:
-            edge += len(rows)
-            axes.axvline(edge + 0.5, color="#8884", linewidth=0.8)
+        _name_parts(axes, next(iter(runs.values())))
     axes.set_xlabel("epoch, all phases")
     axes.set_ylabel(metric)
-    axes.legend(frameon=False, fontsize=8)
+    if drawn:
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=8,
+            handlelength=3.5,
+        )  # fmt: skip
     return _png(figure) if drawn else None
+
+
+def _name_parts(axes: Any, phases: Mapping[str, Sequence[Any]]) -> None:
+    """Draw a line between phases, a stronger one between parts, and each part's name above it."""
+    parts: dict[str, list[float]] = {}
+    edge = 0
+    for name, rows in phases.items():
+        part = name.partition("/")[0]
+        begins = part not in parts
+        if edge:
+            axes.axvline(edge + 0.5, color="#667" if begins else "#8886", linewidth=1.0 if begins else 0.6)
+        edge += len(rows)
+        parts[part] = [parts[part][0] if not begins else edge - len(rows) + 0.5, edge + 0.5]
+    axes.set_xlim(0.5, edge + 0.5)
+    if len(parts) < 2:
+        return
+    for number, (part, (left, right)) in enumerate(parts.items()):
+        # Narrow neighbours would write over each other: every other name a line higher.
+        narrow = (right - left) / max(edge, 1) < 0.013 * len(part) + 0.01
+        axes.annotate(
+            part, ((left + right) / 2, 1.0), (0, 12 if narrow and number % 2 else 3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha="center", va="bottom", fontsize=8, color="#445",
+        )  # fmt: skip
 
 
 def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:

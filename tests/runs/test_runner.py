@@ -35,7 +35,7 @@ def test_a_quick_trial_caps_epochs_and_steps_and_judges_nothing(recipe_file, tmp
     assert RunFolder(done.folder).run["smoke"] is True
 
 
-@pytest.mark.parametrize("function", ["fsync", "replace"])
+@pytest.mark.parametrize("function", ["fsync", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_full_disk_fails_the_run_and_spoils_nothing(recipe_file, tmp_path, monkeypatch, function):
     monkeypatch.setenv("KERASARCH_CHECKPOINT_BATCHES", "4")
     real, calls = getattr(os, function), [0]
@@ -55,7 +55,7 @@ def test_a_full_disk_fails_the_run_and_spoils_nothing(recipe_file, tmp_path, mon
 
     whole = run(tmp_path / "whole", failing=0)
     total = calls[0]
-    for failing in (total // 2, total * 3 // 4, total - 1):
+    for failing in (total // 2, total - 1):
         done = run(tmp_path / str(failing), failing)
         if done.status == "finished":  # the report alone could not be written
             assert "report could not be written" in (done.folder / "log.txt").read_text()
@@ -155,7 +155,5 @@ def test_several_seeds_in_one_command(smallest):
     done = smallest("run", "smallest.py", "--seeds", "2")
     assert done.returncode == 0, done.stderr
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
-    assert [line.split()[-2] for line in done.stdout.splitlines() if line.startswith(("mean", "dev"))] == [
-        "0.6250",
-        "0.1768",
-    ]
+    rows = {words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())}
+    assert (float(rows["mean"][0]), float(rows["deviation"][0])) == pytest.approx((0.625, 0.1768), abs=1e-4)
