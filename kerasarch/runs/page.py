@@ -33,7 +33,7 @@ def number(value: Any) -> str:
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     """Write a table; the keys of the rows are its columns, numbers stand on the right."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    right = {name for name in columns if all(_is_number(row.get(name)) for row in rows)}
+    right = {name for name in columns if all(_is_number(row[name]) for row in rows if row.get(name) is not None)}
 
     def cell(tag: str, name: str, text: Any) -> str:
         style = ' class="number"' if name in right else ""

@@ -9,7 +9,7 @@ COLOURS = ("#3b76d1", "#d1603b", "#3a9d6e", "#8f5fc4", "#c2952f", "#c4497c", "#4
 
 
 def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric: str) -> str | None:
-    """Draw a metric over the epochs of all phases: training pale and dashed, validation solid.
+    """Draw a metric over the epochs of all phases: training dashed, validation solid.
 
     The phases of one run stand side by side. Where their names share what is before the slash, as ``gradual/head`` and
     ``gradual/stage3`` do, they make one part with that name above it.
@@ -24,8 +24,9 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
     figure, axes = _figure(7.2, 3.2)
     drawn = False
     for number, (run, phases) in enumerate(runs.items()):
-        colour, pale = COLOURS[number % len(COLOURS)], COLOURS[(number + len(runs)) % len(COLOURS)]
-        lines = ((metric, (0, (4, 1.5)), pale, "training"), (f"val_{metric}", "-", colour, "validation"))
+        colour = COLOURS[number % len(COLOURS)]
+        other = COLOURS[1] if len(runs) == 1 else colour  # several runs: a colour each
+        lines = ((metric, (0, (4, 1.5)), other, "training"), (f"val_{metric}", "-", colour, "validation"))
         for name, style, shade, word in lines:
             x: list[float] = []
             y: list[float] = []
@@ -73,13 +74,20 @@ def _name_parts(axes: Any, phases: Mapping[str, Sequence[Any]]) -> None:
         # Narrow neighbours would write over each other: every other name a line higher.
         narrow = (right - left) / max(edge, 1) < 0.013 * len(part) + 0.01
         axes.annotate(
-            part, ((left + right) / 2, 1.0), (0, 12 if narrow and number % 2 else 3), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha="center", va="bottom", fontsize=8, color="#445",
-        )  # fmt: skip
+            part,
+            ((left + right) / 2, 1.0),
+            (0, 12 if narrow and number % 2 else 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color="#445",
+        )
 
 
 def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
-    """Draw the learning rate of each group over the epochs and, below, which groups were open."""
+    """Draw the learning rate of each group over the epochs and, below in the same colours, which groups were open."""
     rows = [row for epochs in phases.values() for row in epochs]
     groups = list(dict.fromkeys(name[5:] for row in rows for name in row if name.startswith("open/")))
     if not groups:
@@ -91,13 +99,19 @@ def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
     x = range(1, len(rows) + 1)
     for number, group in enumerate(groups):
         colour = COLOURS[number % len(COLOURS)]
-        values = [row.get(f"lr/{group}") or float("nan") for row in rows]
-        upper.plot(x, values, color=colour, linewidth=1.6, label=group)
+        position = 0
+        for epochs in phases.values():  # phases are not joined
+            values = [row.get(f"lr/{group}") or float("nan") for row in epochs]
+            upper.plot(x[position : position + len(epochs)], values, color=colour, linewidth=1.6)
+            position += len(epochs)
         opened = [at - 0.5 for at, row in zip(x, rows, strict=True) if row.get(f"open/{group}")]
         lower.broken_barh([(left, 1.0) for left in opened], (number - 0.4, 0.8), color=colour)
+    _name_parts(upper, phases)
     upper.set_ylabel("learning rate")
     upper.set_yscale("log")
-    upper.legend(frameon=False, fontsize=7, ncols=2)
+    highest = max((row.get(f"lr/{group}") or 0.0 for row in rows for group in groups), default=0.0)
+    if highest:
+        upper.set_ylim(bottom=highest * 1e-5)  # a cosine ends at nothing, of which a logarithm would show too much
     lower.set_yticks(range(len(groups)), groups, fontsize=7)
     lower.set_xlabel("epoch, all phases")
     for axes in (upper, lower):
