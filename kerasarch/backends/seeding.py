@@ -3,6 +3,7 @@
 import random
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,9 +27,11 @@ def set_random_seed(seed: int) -> None:
     np.random.seed(seed)
     global_state.set_global_attribute("global_random_seed", seed)
     global_state.set_global_attribute(_GLOBAL, None)  # made anew when it is asked for
-    if hasattr(tensorflow := sys.modules.get("tensorflow"), "random"):
+    tensorflow: Any = sys.modules.get("tensorflow")
+    if hasattr(tensorflow, "random"):
         tensorflow.random.set_seed(seed)
-    if hasattr(torch := sys.modules.get("torch"), "manual_seed"):
+    torch: Any = sys.modules.get("torch")
+    if hasattr(torch, "manual_seed"):
         torch.manual_seed(seed)
 
 

@@ -119,7 +119,8 @@ class ActiveRun:
     def callbacks(self) -> list[Any]:
         """Return the Keras callbacks that log, checkpoint and stop, for a ``model.fit`` of one's own.
 
-        They save at the end of epochs; a resumed run's ``fit`` skips the epochs that are done. `fit` does more.
+        They save at the end of epochs; a resumed run's ``fit`` skips the epochs that are done. Put them last, and give
+        the model its variables before (an ``Input``). Other callbacks begin anew: `fit` does more.
         """
         self.ready()
         from kerasarch.runs.plain_fit import RunCallback

@@ -64,7 +64,8 @@ def unpack_loop(
 def _build(name: str, optimizer: Any, state: Mapping[str, Any]) -> None:
     """Make the variables of an optimizer that has not stepped yet: those of the model that is compiled with it."""
     for model in state.values():
-        if isinstance(model, keras.Model) and getattr(model, "optimizer", None) is optimizer and model.built:
+        owned = isinstance(model, keras.Model) and getattr(model, "optimizer", None) is optimizer
+        if owned and model.built:
             optimizer.build(model.trainable_variables)
             return
     raise UsageError(
