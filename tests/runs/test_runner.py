@@ -143,17 +143,20 @@ def test_every_backend_in_one_command(smallest):
 
 
 @pytest.mark.backend_free
-def test_several_seeds_in_one_command(smallest):
-    done = smallest("run", "smallest.py", "--seeds", "2", "--stop", "--json")
+def test_several_seeds_in_one_command(smallest, capsys):
+    from kerasarch.commands.running import _say_seeds
+
+    done = smallest("run", "smallest.py", "--seeds", "3", "--stop", "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert [(row["seed"], row["status"], row["error"]) for row in found["runs"]] == [
         (0, "finished", None),
         (1, "failed", "ValueError: there is no data"),
+        (2, "finished", None),
     ]
-    assert found["summary"]["score"] == {"mean": 0.5, "deviation": None, "count": 1}
-    done = smallest("run", "smallest.py", "--seeds", "2")
-    assert done.returncode == 0, done.stderr
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
-    rows = {words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())}
-    assert (float(rows["mean"][0]), float(rows["deviation"][0])) == pytest.approx((0.625, 0.1768), abs=1e-4)
+    assert found["summary"]["score"] == pytest.approx({"mean": 0.75, "deviation": 0.5**0.5 / 2, "count": 2})
+    assert _say_seeds(found["runs"], as_json=False) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    rows = {words[0]: words[1:] for line in lines if (words := line.split())}
+    assert (float(rows["mean"][0]), float(rows["deviation"][0])) == pytest.approx((0.75, 0.3536), abs=1e-4)
