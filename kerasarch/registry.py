@@ -358,8 +358,11 @@ class _Guard:
 @contextlib.contextmanager
 def _without_keras() -> Iterator[None]:
     guard = _Guard()
+    # What is imported already is out of sight as well, so that a recipe's module is judged alike in every process.
+    hidden = {name: sys.modules.pop(name) for name in REFUSED if name in sys.modules}
     sys.meta_path.insert(0, guard)
     try:
         yield
     finally:
         sys.meta_path.remove(guard)
+        sys.modules.update(hidden)
