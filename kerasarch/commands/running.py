@@ -14,6 +14,9 @@ from kerasarch.recipe import Recipe
 from kerasarch.runs.folder import LOG, REPORT, RunFolder
 from kerasarch.typing import BACKENDS
 
+SEEDS_SHOWN = 3
+"""Runs that get a column of their own where several seeds are tabulated; of more, mean and deviation are shown."""
+
 
 def start(
     ctx: click.Context,
@@ -188,20 +191,15 @@ def _say_backends(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
     if as_json:
         console.say_json(list(rows))
     else:
-        metrics = _metrics(rows)
-        cells = [
-            (
-                row["backend"],
-                _status(row),
-                *(console.number(row["result"].get(metric, "")) for metric in metrics),
-                console.seconds(row["seconds"]) if row.get("seconds") is not None else "",
-                console.size(row["memory"]) if row.get("memory") else "",
-            )
-            for row in rows
+        lines = [("status", *(_status(row) for row in rows)), *_metric_lines(rows)]
+        seconds = ("" if row.get("seconds") is None else console.seconds(row["seconds"]) for row in rows)
+        lines += [
+            ("time", *seconds),
+            ("memory", *(console.size(row["memory"]) if row.get("memory") else "" for row in rows)),
         ]
-        heads = ("backend", "status", *metrics, "time", "memory")
+        heads = [row["backend"] for row in rows]
         console.say()
-        console.say(console.table(heads, cells, right=(*metrics, "time", "memory"), shrink="status"))
+        console.say(console.table(("metric", *heads), lines, right=heads))
         for row in rows:
             if row.get("error"):
                 console.note(f"{row['backend']}: {row['error']}")
@@ -227,20 +225,25 @@ def _say_seeds(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
     if as_json:
         console.say_json({"runs": list(rows), "summary": summary})
     else:
+        # A column a run while they fit beside the two that matter.
+        shown = rows if len(rows) <= SEEDS_SHOWN else []
+        lines = [("status", *(_status(row) for row in shown), "", "")] if shown else []
+        for metric, *cells in _metric_lines(shown) if shown else [(name,) for name in summary]:
+            figures_of = summary[metric]
+            deviation = "" if figures_of["deviation"] is None else console.number(figures_of["deviation"])
+            lines.append((metric, *cells, console.number(figures_of["mean"]), deviation))
+        heads = [*(f"seed {row['seed']}" for row in shown), "mean", "deviation"]
         console.say()
-        metrics = list(summary)
-        cells = [
-            (str(row["seed"]), _status(row), *(console.number(row["result"].get(metric, "")) for metric in metrics))
-            for row in rows
-        ]
-        cells.append(("mean", "", *(console.number(summary[metric]["mean"]) for metric in metrics)))
-        deviations = [summary[metric]["deviation"] for metric in metrics]
-        cells.append(("deviation", "", *("" if value is None else console.number(value) for value in deviations)))
-        console.say(console.table(("seed", "status", *metrics), cells, right=metrics, shrink="status"))
+        console.say(console.table(("metric", *heads), lines, right=heads))
         for row in rows:
             if row.get("error"):
                 console.note(f"seed {row['seed']}: {row['error']}")
     return _worst(rows)
+
+
+def _metric_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A line a metric, a cell a run."""
+    return [(metric, *(console.number(row["result"].get(metric, "")) for row in rows)) for metric in _metrics(rows)]
 
 
 def _metrics(rows: Sequence[Mapping[str, Any]]) -> list[str]:

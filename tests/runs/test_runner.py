@@ -136,9 +136,10 @@ def test_every_backend_in_one_command(smallest):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert max(len(line) for line in lines) <= 80
-    rows = {line.split()[0]: line for line in lines if "finished" in line}
-    assert set(rows) == {"jax", "tensorflow", "torch"}
-    losses = {line.split()[3] for line in rows.values()}
+    rows = {line.split("  ")[1].strip(): line.split() for line in lines if line.strip()}
+    assert rows["metric"][1:] == ["jax", "tensorflow", "torch"]
+    assert rows["status"][1:] == ["finished"] * 3
+    losses = set(rows["a metric with a long name"][-3:])
     assert len(losses) == 1, lines
 
 
@@ -159,4 +160,5 @@ def test_several_seeds_in_one_command(smallest, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in lines) <= 80
     rows = {words[0]: words[1:] for line in lines if (words := line.split())}
-    assert (float(rows["mean"][0]), float(rows["deviation"][0])) == pytest.approx((0.75, 0.3536), abs=1e-4)
+    assert rows["metric"] == ["seed", "0", "seed", "1", "seed", "2", "mean", "deviation"]
+    assert [float(cell) for cell in rows["score"][-2:]] == pytest.approx([0.75, 0.3536], abs=1e-4)
