@@ -14,7 +14,7 @@ from kerasarch.backends import generator_states, set_generator_states
 _GLOBAL = "global_seed_generator"
 
 
-def set_random_seed(seed: int) -> None:
+def set_random_seed(seed: int, *, kernels: bool = True) -> None:
     """Seed Python, NumPy, Keras' global generator, and TensorFlow and PyTorch where somebody has imported them.
 
     As ``keras.utils.set_random_seed``, which imports TensorFlow for it, whatever the backend: seconds for nothing.
@@ -22,13 +22,15 @@ def set_random_seed(seed: int) -> None:
 
     Args:
         seed: A number from 0 to 2**32 - 1.
+        kernels: Whether TensorFlow's own seed is set as well. That throws away its kernels, which costs seconds: too
+            much for every epoch. It matters to raw ``tf.random`` operations alone; Keras' are seeded by variables.
     """
     random.seed(seed)
     np.random.seed(seed)
     global_state.set_global_attribute("global_random_seed", seed)
     global_state.set_global_attribute(_GLOBAL, None)  # made anew when it is asked for
     tensorflow: Any = sys.modules.get("tensorflow")
-    if hasattr(tensorflow, "random"):
+    if kernels and hasattr(tensorflow, "random"):
         tensorflow.random.set_seed(seed)
     torch: Any = sys.modules.get("torch")
     if hasattr(torch, "manual_seed"):

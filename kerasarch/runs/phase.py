@@ -240,7 +240,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, go to its place in the data; in an epoch that goes on, put metrics back."""
         phase = self.phase
-        set_random_seed(seed_of(phase.seed, "epoch", epoch))
+        set_random_seed(seed_of(phase.seed, "epoch", epoch), kernels=False)
         if phase.source is not None:
             phase.data.go_to(phase.base + epoch, phase.batch)
         self.epoch_began = time.monotonic()

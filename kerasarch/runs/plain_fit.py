@@ -69,7 +69,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, so that it does not depend on those before it."""
-        set_random_seed(seed_of(self._run.seed, self.name, "epoch", epoch))
+        set_random_seed(seed_of(self._run.seed, self.name, "epoch", epoch), kernels=False)
         self._began, self._trained = time.monotonic(), True
         if self._progress is not None:
             self._progress.begin_epoch(epoch)
