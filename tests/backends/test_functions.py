@@ -38,6 +38,7 @@ def test_synchronize():
     value = keras.ops.ones((3, 3)) @ keras.ops.ones((3, 3))
     backends.synchronize({"a": value})
     backends.synchronize()
+    assert (keras.ops.convert_to_numpy(value) == 3).all()
 
 
 def test_memory_peak():
