@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerasarch.errors import UsageError
+from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasarch.models.family import adapt_channels
+from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
@@ -37,7 +39,11 @@ __all__ = [
     "accept_raw_pixels",
     "adapt_channels",
     "build",
+    "dcgan_discriminator",
+    "dcgan_generator",
     "features",
+    "gan_discriminator",
+    "gan_generator",
     "group_of",
     "mobilenet_v2",
     "replace_head",
