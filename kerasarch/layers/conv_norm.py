@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from kerasarch import backends
 from kerasarch.errors import UsageError
+from kerasarch.layers.batch_normalization import BatchNormalization
+from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
 
 PADDINGS = ("symmetric", "same")
 
@@ -89,7 +90,7 @@ class ConvNorm(keras.layers.Layer):
                 dilation * (kernel - 1) // 2, data_format=self.data_format, dtype=self.dtype_policy, name="pad"
             )
         self.convolution = self._make_convolution("valid" if self.pad or kernel == 1 else "same")
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNormalization(
             axis=1 if self.data_format == "channels_first" else -1,
             momentum=momentum,
             epsilon=epsilon,
@@ -98,7 +99,7 @@ class ConvNorm(keras.layers.Layer):
         )
 
     def _make_convolution(self, padding: str) -> keras.layers.Layer:
-        return keras.layers.Conv2D(
+        return Conv2D(
             self.filters,
             self.kernel,
             strides=self.stride,
@@ -118,7 +119,6 @@ class ConvNorm(keras.layers.Layer):
             self.pad.build(shape)
             shape = self.pad.compute_output_shape(shape)
         self.convolution.build(shape)
-        backends.lay_out_kernel(self.convolution.kernel)
         self.norm.build(self.convolution.compute_output_shape(shape))
 
     def call(self, x: Any, training: bool | None = None) -> Any:  # (B, H, W, C)
@@ -169,7 +169,7 @@ class DepthwiseConvNorm(ConvNorm):
         super().__init__(filters=0, kernel=kernel, **kwargs)
 
     def _make_convolution(self, padding: str) -> keras.layers.Layer:
-        return keras.layers.DepthwiseConv2D(
+        return DepthwiseConv2D(
             self.kernel,
             strides=self.stride,
             padding=padding,

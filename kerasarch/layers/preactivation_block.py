@@ -5,9 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasarch import backends
 from kerasarch.errors import ShapeError, UsageError
+from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, fan_out_initializer
+from kerasarch.layers.convolution import Conv2D
 
 
 class _PreactivationBlock(keras.layers.Layer):
@@ -34,7 +35,7 @@ class _PreactivationBlock(keras.layers.Layer):
         self.epsilon = epsilon
         self.data_format = data_format or keras.config.image_data_format()
         self._axis = 1 if self.data_format == "channels_first" else -1
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNormalization(
             axis=self._axis, momentum=momentum, epsilon=epsilon, dtype=self.dtype_policy, name="norm"
         )
         self.shortcut: keras.layers.Layer | None = None
@@ -52,8 +53,8 @@ class _PreactivationBlock(keras.layers.Layer):
             name=name,
         )
 
-    def _conv(self, kernel: int, name: str, *, stride: int = 1) -> keras.layers.Conv2D:
-        return keras.layers.Conv2D(
+    def _conv(self, kernel: int, name: str, *, stride: int = 1) -> Conv2D:
+        return Conv2D(
             self.filters,
             kernel,
             strides=stride,
@@ -77,8 +78,6 @@ class _PreactivationBlock(keras.layers.Layer):
         shape = input_shape
         for layer in self._branch():
             layer.build(shape)
-            if not isinstance(layer, ConvNorm):
-                backends.lay_out_kernel(layer.kernel)
             shape = layer.compute_output_shape(shape)
         if channels != self.filters:
             self.shortcut = self._conv(1, "shortcut", stride=self.stride)

@@ -17,7 +17,9 @@ import keras
 from kerasarch.errors import UsageError
 from kerasarch.layers import (
     BasicBlock,
+    BatchNormalization,
     BottleneckBlock,
+    Conv2D,
     ConvNorm,
     PreactivationBasicBlock,
     PreactivationBottleneckBlock,
@@ -182,7 +184,7 @@ def _body(config: ResNetConfig, x: Any) -> Any:
     if config.preactivation:
         axis = 1 if keras.config.image_data_format() == "channels_first" else -1
         group = f"stage{len(config.depths)}"
-        x = keras.layers.BatchNormalization(axis=axis, name=f"{group}_norm", **norm)(x)
+        x = BatchNormalization(axis=axis, name=f"{group}_norm", **norm)(x)
         x = keras.layers.Activation(config.activation, name=f"{group}_activation")(x)
     return x
 
@@ -192,7 +194,7 @@ def _stem(config: ResNetConfig, x: Any, norm: dict[str, Any]) -> Any:
     kernel, stride = (7, 2) if imagenet else (3, 1)
     if config.preactivation:
         x = keras.layers.ZeroPadding2D(kernel // 2, name="stem_pad")(x)
-        x = keras.layers.Conv2D(
+        x = Conv2D(
             config.stem_width,
             kernel,
             strides=stride,

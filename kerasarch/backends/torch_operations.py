@@ -1,0 +1,92 @@
+"""PyTorch's own convolution and batch normalisation on Keras' layout, without a copy."""
+
+from typing import Any
+
+import torch
+from keras import ops
+from torch.nn import functional
+
+
+def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> torch.Tensor:
+    """Apply a two-dimensional convolution, as ``keras.ops.conv`` does.
+
+    Args:
+        x: ``(B, H, W, C)``, or ``(B, C, H, W)``.
+        kernel: ``(height, width, in, out)``; fewer ``in`` than channels make groups.
+        strides: Steps in pixels, vertical and horizontal.
+        padding: ``"valid"`` or ``"same"`` (TensorFlow's rule).
+        dilation: Distances between the taps.
+        data_format: ``"channels_last"`` or ``"channels_first"``.
+    """
+    kernel = ops.convert_to_tensor(kernel).permute(3, 2, 0, 1)
+    return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
+
+
+def convolve_depthwise(
+    x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str
+) -> torch.Tensor:
+    """Apply a two-dimensional depthwise convolution, as ``keras.ops.depthwise_conv`` does.
+
+    Args:
+        x: ``(B, H, W, C)``, or ``(B, C, H, W)``.
+        kernel: ``(height, width, C, multiplier)``.
+        strides: Steps in pixels, vertical and horizontal.
+        padding: ``"valid"`` or ``"same"``.
+        dilation: Distances between the taps.
+        data_format: ``"channels_last"`` or ``"channels_first"``.
+    """
+    kernel = ops.convert_to_tensor(kernel)
+    height, width, channels, multiplier = kernel.shape
+    kernel = kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
+
+
+def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, data_format: str) -> torch.Tensor:
+    last = data_format == "channels_last"
+    if last:
+        x = x.permute(0, 3, 1, 2)  # (B, C, H, W) in name; the memory stays channels-last, which PyTorch knows
+    before: Any = 0
+    if padding == "same":
+        pads = [
+            max((-(-size // stride) - 1) * stride + (taps - 1) * distance + 1 - size, 0)
+            for size, taps, stride, distance in zip(x.shape[2:], kernel.shape[2:], strides, dilation, strict=True)
+        ]
+        if all(pad % 2 == 0 for pad in pads):
+            before = [pad // 2 for pad in pads]
+        else:
+            (top, bottom), (left, right) = [(pad // 2, pad - pad // 2) for pad in pads]
+            x = functional.pad(x, (left, right, top, bottom))
+    groups = x.shape[1] // kernel.shape[1]
+    y = functional.conv2d(x, kernel, None, tuple(strides), before, tuple(dilation), groups)
+    return y.permute(0, 2, 3, 1) if last else y
+
+
+def normalize_batch(
+    x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, axis: int, epsilon: float, training: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Normalise over every axis but one: ``(normalised, mean, variance)`` of the batch, or those given.
+
+    Args:
+        x: Any shape with channels on ``axis``, in the precision to compute with.
+        scale: ``(channels,)``.
+        offset: ``(channels,)``.
+        mean: ``(channels,)``: what is subtracted where not training.
+        variance: ``(channels,)``.
+        axis: Where the channels are.
+        epsilon: Added to the variance.
+        training: Whether the batch's own mean and (biased) variance are used.
+    """
+    x, scale, offset, mean, variance = (ops.convert_to_tensor(value) for value in (x, scale, offset, mean, variance))
+    turned = x.movedim(axis, 1)
+    count = turned.numel() // turned.shape[1]
+    if training and count > 1:
+        # With momentum 1 the buffers receive the batch's mean and unbiased variance; Keras keeps the biased one.
+        mean, variance = torch.zeros_like(mean), torch.ones_like(variance)
+        y = functional.batch_norm(turned, mean, variance, scale, offset, training=True, momentum=1.0, eps=epsilon)
+        variance = variance * ((count - 1) / count)
+    elif training:  # PyTorch refuses a single value a channel: its mean is itself, its variance 0
+        mean, variance = turned.reshape(-1), torch.zeros_like(variance)
+        y = ((turned - turned) * scale.reshape(turned.shape) + offset.reshape(turned.shape)).to(turned.dtype)
+    else:
+        y = functional.batch_norm(turned, mean, variance, scale, offset, training=False, eps=epsilon)
+    return y.movedim(1, axis), mean, variance

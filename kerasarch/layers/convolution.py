@@ -1,0 +1,69 @@
+"""Keras' two-dimensional convolutions, without the copies that they make on PyTorch."""
+
+from typing import Any
+
+import keras
+
+from kerasarch import backends
+from kerasarch.backends import operations
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class Conv2D(keras.layers.Conv2D):
+    """Two-dimensional convolution: ``keras.layers.Conv2D``, as fast on PyTorch as PyTorch's own.
+
+    The same arguments, weights and numbers. Keras 3.15 turns kernel and pictures at every call on PyTorch; this layer
+    keeps the kernel in memory as it is read and hands the pictures on as they lie.
+
+    Args:
+        *args: As in ``keras.layers.Conv2D``.
+        **kwargs: As in ``keras.layers.Conv2D``.
+
+    Shapes:
+        ``(B, H, W, C) -> (B, H', W', filters)``, with the channels second for ``channels_first``.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the kernel for inputs of this shape."""
+        super().build(input_shape)
+        if not self.lora_enabled:
+            backends.lay_out_kernel(self._kernel)
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve, without bias and activation."""
+        return operations.convolve(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
+            data_format=self.data_format,
+        )
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """Convolution with one kernel a channel: ``keras.layers.DepthwiseConv2D``, without copies on PyTorch.
+
+    Args:
+        *args: As in ``keras.layers.DepthwiseConv2D``.
+        **kwargs: As in ``keras.layers.DepthwiseConv2D``.
+
+    Shapes:
+        ``(B, H, W, C) -> (B, H', W', C * depth_multiplier)``, with the channels second for ``channels_first``.
+    """
+
+    def call(self, inputs: Any) -> Any:  # (B, H, W, C)
+        """Apply the layer."""
+        x = operations.convolve_depthwise(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            channels_first = self.data_format == "channels_first"
+            x = x + keras.ops.reshape(self.bias, (1, -1, 1, 1) if channels_first else (1, 1, 1, -1))
+        return x if self.activation is None else self.activation(x)

@@ -1,0 +1,99 @@
+"""The layers that stand in for Keras' own give Keras' numbers, gradients' effect included."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasarch import layers
+
+CONVOLUTIONS = [
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (7, 6, 2)),
+    ("Conv2D", {"filters": 4, "kernel_size": (2, 3), "padding": "same", "activation": "relu"}, (5, 6, 2)),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "padding": "same", "dilation_rate": 2}, (7, 7, 2)),
+    ("Conv2D", {"filters": 4, "kernel_size": 1, "strides": 2, "use_bias": False}, (5, 6, 4)),
+    ("DepthwiseConv2D", {"kernel_size": 3, "strides": 2, "padding": "same", "depth_multiplier": 2}, (7, 6, 3)),
+    ("DepthwiseConv2D", {"kernel_size": 3, "activation": "relu"}, (5, 6, 3)),
+]
+
+
+def pair(kind, arguments, shape):
+    """Keras' layer and ours with the same random weights."""
+    theirs, ours = getattr(keras.layers, kind)(**arguments), getattr(layers, kind)(**arguments)
+    rng = np.random.default_rng(0)
+    for layer in (theirs, ours):
+        layer.build((None, *shape))
+    for a, b in zip(theirs.weights, ours.weights, strict=True):
+        value = rng.uniform(0.5, 1.5, a.shape) * rng.choice([-1, 1], a.shape if "variance" not in a.path else (1,))
+        value = np.abs(value) if "variance" in a.path else value
+        a.assign(value)
+        b.assign(value)
+    return theirs, ours
+
+
+def host(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+@pytest.mark.parametrize(("kind", "arguments", "shape"), CONVOLUTIONS)
+def test_convolutions(kind, arguments, shape):
+    theirs, ours = pair(kind, arguments, shape)
+    x = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
+    expected, got = host(theirs(x)), host(ours(x))
+    assert got.shape == expected.shape == tuple(ours.compute_output_shape((2, *shape)))
+    np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [({}, (3, 4, 5)), ({"scale": False, "momentum": 0.7}, (5,)), ({"axis": 1, "center": False}, (3, 4))],
+)
+def test_batch_normalization(arguments, shape, training):
+    theirs, ours = pair("BatchNormalization", arguments, shape)
+    x = np.random.default_rng(1).normal(2, 3, size=(4, *shape)).astype("float32")
+    expected, got = host(theirs(x, training=training)), host(ours(x, training=training))
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    for a, b in zip(theirs.weights, ours.weights, strict=True):
+        np.testing.assert_allclose(host(b), host(a), rtol=1e-5, atol=1e-6)
+
+
+def test_batch_normalization_of_one_value_a_channel():
+    theirs, ours = pair("BatchNormalization", {}, (5,))
+    x = np.arange(5.0, dtype="float32")[None]
+    np.testing.assert_allclose(host(ours(x, training=True)), host(theirs(x, training=True)), atol=1e-6)
+    np.testing.assert_allclose(host(ours.moving_variance), host(theirs.moving_variance), rtol=1e-6)
+
+
+def test_masked_batch_normalization_is_keras_own():
+    theirs, ours = pair("BatchNormalization", {}, (4, 5))
+    x = np.random.default_rng(1).normal(size=(2, 4, 5)).astype("float32")
+    mask = np.array([[True, True, False, False], [True, True, True, False]])
+    expected, got = host(theirs(x, training=True, mask=mask)), host(ours(x, training=True, mask=mask))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_frozen_batch_normalization_keeps_its_statistics():
+    _, ours = pair("BatchNormalization", {}, (5,))
+    ours.trainable = False
+    before = host(ours.moving_mean)
+    ours(np.ones((4, 5), "float32"), training=True)
+    np.testing.assert_array_equal(host(ours.moving_mean), before)
+
+
+def test_training_gives_the_same_weights():
+    def train(conv, norm):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.Input((5, 5, 2)), conv(3, 3, padding="same"), norm(), keras.layers.Flatten(), keras.layers.Dense(1)]
+        )
+        model.compile("sgd", "mse")
+        x = np.random.default_rng(0).normal(size=(8, 5, 5, 2)).astype("float32")
+        model.fit(x, x.mean((1, 2, 3)), batch_size=4, epochs=2, verbose=0, shuffle=False)
+        return model.get_weights()
+
+    for a, b in zip(
+        train(keras.layers.Conv2D, keras.layers.BatchNormalization),
+        train(layers.Conv2D, layers.BatchNormalization),
+        strict=True,
+    ):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
