@@ -20,6 +20,8 @@ from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preproces
 from kerasarch.models.raw_pixels import accept_raw_pixels
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
+from kerasarch.models.sampler import LatentSampler, Sampler
+from kerasarch.models.translator import Translator
 
 FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
@@ -32,10 +34,13 @@ __all__ = [
     "FAMILIES",
     "IMAGENET",
     "INCEPTION",
+    "LatentSampler",
     "MobileNetV2Config",
     "Network",
     "Preprocessing",
     "ResNetConfig",
+    "Sampler",
+    "Translator",
     "accept_raw_pixels",
     "adapt_channels",
     "build",
