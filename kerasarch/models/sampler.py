@@ -66,7 +66,9 @@ class Sampler(keras.Model):
         self.data_format = data_format or keras.config.image_data_format()
         self.built = True
 
-    def sample(self, count: int, seed: int, labels: Sequence[int] | None = None, truncation: float = 1.0) -> np.ndarray:
+    def sample(
+        self, count: int, seed: int, labels: Sequence[int] | np.ndarray | None = None, truncation: float = 1.0
+    ) -> np.ndarray:
         """Draw pictures.
 
         Args:
@@ -125,7 +127,7 @@ class Sampler(keras.Model):
         images = np.concatenate(found)
         return np.moveaxis(images, 1, -1) if self.data_format == "channels_first" else images
 
-    def labels_for(self, count: int, labels: Sequence[int] | None) -> np.ndarray | None:
+    def labels_for(self, count: int, labels: Sequence[int] | np.ndarray | None) -> np.ndarray | None:
         """Return the class of each picture, or None where the network takes none.
 
         Raises:
@@ -210,7 +212,9 @@ class LatentSampler(Sampler):
         more = {"truncation": inputs["truncation"]} if "truncation" in inputs else {}
         return self.to_unit(self.network(given, training=training, **more))
 
-    def sample(self, count: int, seed: int, labels: Sequence[int] | None = None, truncation: float = 1.0) -> np.ndarray:
+    def sample(
+        self, count: int, seed: int, labels: Sequence[int] | np.ndarray | None = None, truncation: float = 1.0
+    ) -> np.ndarray:
         """Draw pictures; see `Sampler.sample`."""
         check_draw(count, seed, truncation)
         inner = 1.0 if self.truncates == "network" else truncation
@@ -228,7 +232,12 @@ class LatentSampler(Sampler):
         return latents
 
     def generate(
-        self, latents: np.ndarray, labels: Sequence[int] | None = None, *, seed: int = 0, truncation: float = 1.0
+        self,
+        latents: np.ndarray,
+        labels: Sequence[int] | np.ndarray | None = None,
+        *,
+        seed: int = 0,
+        truncation: float = 1.0,
     ) -> np.ndarray:
         """Make the pictures of given latent arrays.
 
@@ -258,7 +267,9 @@ class LatentSampler(Sampler):
             inputs["truncation"] = np.full((len(latents), 1), truncation, np.float32)
         return self.run_chunks(inputs, seed)
 
-    def interpolate(self, rows: int, steps: int, seed: int, labels: Sequence[int] | None = None) -> np.ndarray:
+    def interpolate(
+        self, rows: int, steps: int, seed: int, labels: Sequence[int] | np.ndarray | None = None
+    ) -> np.ndarray:
         """Walk from one picture to another along great circles, which keep the length that the prior expects.
 
         White, 2016 (https://arxiv.org/abs/1609.04468), section 2.1.

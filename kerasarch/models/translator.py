@@ -49,14 +49,14 @@ class Translator(Sampler):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Give pictures from 0 to 1 for ``{"forward": pictures}`` or ``{"backward": pictures}``."""
         ((direction, pictures),) = inputs.items()
-        network = self.network if direction == "forward" else self.backward
+        network: Any = self.network if direction == "forward" else self.backward
         return self.to_unit(network(pictures, training=training))
 
     def sample(
         self,
         count: int,
         seed: int,
-        labels: Sequence[int] | None = None,
+        labels: Sequence[int] | np.ndarray | None = None,
         truncation: float = 1.0,
         *,
         images: Sequence[np.ndarray] = (),
