@@ -8,6 +8,7 @@ import keras
 _NAME = keras.backend.backend()
 
 if _NAME == "jax":
+    from kerasarch.backends.gradients_jax import differentiate
     from kerasarch.backends.jax import (
         device_names,
         generator_states,
@@ -18,7 +19,9 @@ if _NAME == "jax":
         synchronize,
         version,
     )
+    from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
 elif _NAME == "tensorflow":
+    from kerasarch.backends.gradients_tensorflow import differentiate
     from kerasarch.backends.tensorflow import (
         device_names,
         generator_states,
@@ -29,7 +32,9 @@ elif _NAME == "tensorflow":
         synchronize,
         version,
     )
+    from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
 elif _NAME == "torch":
+    from kerasarch.backends.gradients_torch import differentiate
     from kerasarch.backends.torch import (
         device_names,
         generator_states,
@@ -40,6 +45,7 @@ elif _NAME == "torch":
         synchronize,
         version,
     )
+    from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
 else:
     from kerasarch.errors import BackendError
 
@@ -48,12 +54,16 @@ else:
     )
 
 __all__ = [
+    "apply_gradients",
     "device_names",
+    "differentiate",
+    "evaluation_step",
     "generator_states",
     "lay_out_kernel",
     "memory_peak",
     "name",
     "set_generator_states",
     "synchronize",
+    "training_step",
     "version",
 ]

@@ -10,9 +10,12 @@ from kerasarch.lazy import lazy_names
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
     from kerasarch.training.early_stopping import EarlyStopping
+    from kerasarch.training.gradients import grad, value_and_grad
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
+    from kerasarch.training.learner import Learner
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
+    from kerasarch.training.optimizer_set import OptimizerSet
     from kerasarch.training.rates import group_rates
     from kerasarch.training.schedules import WarmupCosine
     from kerasarch.training.strategies import Stage, plan
@@ -28,15 +31,19 @@ _HOMES = {
     "GradualUnfreezing": "unfreezing",
     "GroupOptimizer": "group_optimizer",
     "LayerGroup": "groups",
+    "Learner": "learner",
+    "OptimizerSet": "optimizer_set",
     "SmoothedCrossentropy": "objective",
     "Stage": "strategies",
     "Timeline": "timeline",
     "TransferOptions": "transfer_options",
     "WarmupCosine": "schedules",
+    "grad": "gradients",
     "group_rates": "rates",
     "layer_groups": "groups",
     "plan": "strategies",
     "train_strategies": "transfer",
+    "value_and_grad": "gradients",
 }
 
 __all__ = [
@@ -46,15 +53,19 @@ __all__ = [
     "GradualUnfreezing",
     "GroupOptimizer",
     "LayerGroup",
+    "Learner",
+    "OptimizerSet",
     "SmoothedCrossentropy",
     "Stage",
     "Timeline",
     "TransferOptions",
     "WarmupCosine",
+    "grad",
     "group_rates",
     "layer_groups",
     "plan",
     "train_strategies",
+    "value_and_grad",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)
