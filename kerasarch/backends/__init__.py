@@ -8,6 +8,7 @@ import keras
 _NAME = keras.backend.backend()
 
 if _NAME == "jax":
+    from kerasarch.backends.branches_jax import when
     from kerasarch.backends.gradients_jax import differentiate
     from kerasarch.backends.jax import (
         device_names,
@@ -21,6 +22,7 @@ if _NAME == "jax":
     )
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
 elif _NAME == "tensorflow":
+    from kerasarch.backends.branches_tensorflow import when
     from kerasarch.backends.gradients_tensorflow import differentiate
     from kerasarch.backends.tensorflow import (
         device_names,
@@ -34,6 +36,7 @@ elif _NAME == "tensorflow":
     )
     from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
 elif _NAME == "torch":
+    from kerasarch.backends.branches_torch import when
     from kerasarch.backends.gradients_torch import differentiate
     from kerasarch.backends.torch import (
         device_names,
@@ -66,4 +69,5 @@ __all__ = [
     "synchronize",
     "training_step",
     "version",
+    "when",
 ]
