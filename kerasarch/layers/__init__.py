@@ -4,13 +4,20 @@ from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
 from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
+from kerasarch.layers.diffusion_attention import DiffusionAttention
+from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
+from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
 from kerasarch.layers.maxout import Maxout
+from kerasarch.layers.pixel_shuffle import PixelShuffle
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
+from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
+from kerasarch.layers.spatial_norm import SpatialNorm
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
+from kerasarch.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "BasicBlock",
@@ -21,11 +28,19 @@ __all__ = [
     "ConvNorm",
     "DepthwiseConv2D",
     "DepthwiseConvNorm",
+    "DiffusionAttention",
+    "DiffusionDownsample",
+    "DiffusionResNetBlock",
+    "DiffusionUpsample",
     "ImageNormalization",
     "InvertedResidual",
     "Maxout",
+    "PixelShuffle",
     "PreactivationBasicBlock",
     "PreactivationBottleneckBlock",
+    "ReflectionPadding",
+    "SpatialNorm",
     "SpectralNormalization",
     "SymmetricMaxPooling",
+    "VectorQuantizer",
 ]

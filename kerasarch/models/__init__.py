@@ -9,19 +9,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerasarch.errors import UsageError
+from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
+from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
+from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
+from kerasarch.models.perceptual import perceptual_features
+from kerasarch.models.pix2pix import patchgan_discriminator, pix2pix_generator
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
 from kerasarch.models.raw_pixels import accept_raw_pixels
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 from kerasarch.models.sampler import LatentSampler, Sampler
+from kerasarch.models.srgan import srgan_discriminator, srgan_generator
 from kerasarch.models.translator import Translator
+from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
 
 FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
@@ -34,6 +41,9 @@ __all__ = [
     "FAMILIES",
     "IMAGENET",
     "INCEPTION",
+    "AutoencoderKL",
+    "AutoencoderKLConfig",
+    "DiagonalGaussian",
     "LatentSampler",
     "MobileNetV2Config",
     "Network",
@@ -41,9 +51,13 @@ __all__ = [
     "ResNetConfig",
     "Sampler",
     "Translator",
+    "VQModel",
+    "VQModelConfig",
     "accept_raw_pixels",
     "adapt_channels",
+    "autoencoder_kl",
     "build",
+    "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
     "features",
@@ -51,9 +65,15 @@ __all__ = [
     "gan_generator",
     "group_of",
     "mobilenet_v2",
+    "patchgan_discriminator",
+    "perceptual_features",
+    "pix2pix_generator",
     "replace_head",
     "resnet",
+    "srgan_discriminator",
+    "srgan_generator",
     "trace",
+    "vq_model",
 ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from kerasarch.layers import ClassProjection
+from kerasarch.layers import ClassProjection, Conv2D
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import (
     check_classes,
@@ -124,7 +124,7 @@ def dcgan_discriminator(
     x = inputs
     for stage in range(1, stages + 1):
         group = f"stage{stage}"
-        convolution = keras.layers.Conv2D(
+        convolution = Conv2D(
             width * 2 ** (stage - 1),
             4,
             strides=2,

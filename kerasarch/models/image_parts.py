@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import SpectralNormalization
+from kerasarch.layers import BatchNormalization, SpectralNormalization
 
 NORMS = ("batch", "instance", "layer", "none")
 
@@ -55,9 +55,7 @@ def normalization(kind: str, name: str, *, gamma: Any = "ones", momentum: float 
     """
     axis = channel_axis()
     if kind == "batch":
-        return keras.layers.BatchNormalization(
-            axis=axis, momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, name=name
-        )
+        return BatchNormalization(axis=axis, momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, name=name)
     if kind == "instance":
         return keras.layers.GroupNormalization(-1, axis=axis, epsilon=epsilon, scale=False, center=False, name=name)
     if kind == "layer":
