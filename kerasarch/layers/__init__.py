@@ -2,6 +2,7 @@
 
 from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.class_projection import ClassProjection
+from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
 from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
 from kerasarch.layers.diffusion_attention import DiffusionAttention
@@ -14,6 +15,7 @@ from kerasarch.layers.pixel_shuffle import PixelShuffle
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
 from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
+from kerasarch.layers.self_attention_2d import SelfAttention2D
 from kerasarch.layers.spatial_norm import SpatialNorm
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
@@ -24,6 +26,7 @@ __all__ = [
     "BatchNormalization",
     "BottleneckBlock",
     "ClassProjection",
+    "ConditionalBatchNormalization",
     "Conv2D",
     "ConvNorm",
     "DepthwiseConv2D",
@@ -39,6 +42,7 @@ __all__ = [
     "PreactivationBasicBlock",
     "PreactivationBottleneckBlock",
     "ReflectionPadding",
+    "SelfAttention2D",
     "SpatialNorm",
     "SpectralNormalization",
     "SymmetricMaxPooling",

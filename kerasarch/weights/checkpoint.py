@@ -12,7 +12,7 @@ import numpy as np
 from kerasarch.errors import ShapeError, WeightsError
 from kerasarch.models import Preprocessing, adapt_channels
 
-Layout = Literal["huggingface", "timm", "keras", "kerasarch"]
+Layout = Literal["huggingface", "timm", "keras", "kerasarch", "diffusers"]
 logger = logging.getLogger("kerasarch")
 
 # Name of a Keras variable to the name in PyTorch, and to its place among a layer's variables in Keras' files
@@ -130,7 +130,7 @@ def assign(
                 f"{checkpoint.origin}: tensor {name} would go to both {chosen[name][0].path} and {path}."
             )
         tensor = np.asarray(checkpoint.tensors[name])
-        if checkpoint.layout in ("huggingface", "timm"):
+        if checkpoint.layout in ("huggingface", "timm", "diffusers"):
             tensor = to_keras(path, tensor)
         if path == stem and tensor.ndim == 4:
             tensor = _adapted(checkpoint, name, tensor, variable)

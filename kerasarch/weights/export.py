@@ -9,15 +9,18 @@ import numpy as np
 
 from kerasarch.errors import WeightsError
 from kerasarch.models import Preprocessing
+from kerasarch.weights import diffusers_folders
 from kerasarch.weights.checkpoint import to_torch
 from kerasarch.weights.pretrained import FAMILIES, describe
-from kerasarch.weights.safetensors_files import write_safetensors
+from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
 _RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
 def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
-    """Write a model into a folder in Hugging Face layout, which ``transformers`` and ``from_pretrained`` load.
+    """Write a model into a folder in Hugging Face layout, which ``from_pretrained`` and the reference load.
+
+    The reference is ``transformers``, for autoencoders ``diffusers``.
 
     Args:
         model: A model that a builder of kerasarch made, also one from ``replace_head``.
@@ -30,6 +33,8 @@ def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
         UsageError: The model is not one of kerasarch's.
         WeightsError: The reference has no counterpart of the model, such as ResNet v2; ``model.save`` keeps everything.
     """
+    if diffusers_folders.knows(model):
+        return diffusers_folders.write(model, Path(folder))
     family, config = describe(model)
     module = FAMILIES[family]
     fields = module.huggingface_config(config)
@@ -81,6 +86,4 @@ def _preprocessor(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -13,7 +13,7 @@ from kerasarch.models import Network
 from kerasarch.models.family import choose
 from kerasarch.models.mobilenet_v2 import DETAILS as MOBILENET_V2_DETAILS
 from kerasarch.models.resnet import DETAILS as RESNET_DETAILS
-from kerasarch.weights import mobilenet_v2, resnet
+from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet
 from kerasarch.weights.checkpoint import Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
@@ -44,10 +44,12 @@ def from_pretrained(
     model = kerasarch.from_pretrained("timm:resnet18.a1_in1k", classes=10, input_shape=(160, 160, 3))
     ```
 
+    Folders of diffusers give the model of their ``_class_name``: ``AutoencoderKL`` or ``VQModel``.
+
     Args:
-        source: Folder in Hugging Face layout, ``hf:org/name[@revision]``, ``timm:name``, ``keras:name``, or a file
-            ``.safetensors``, ``.weights.h5``, ``.h5`` or ``.keras``. Only safetensors and HDF5 are read, never a
-            pickle.
+        source: Folder in Hugging Face layout, ``hf:org/name[/subfolder][@revision]``, ``timm:name``, ``keras:name``, or
+            a file ``.safetensors``, ``.weights.h5``, ``.h5`` or ``.keras``. Only safetensors and HDF5 are read, never
+            a pickle.
         classes: Outputs of the head; another number than the checkpoint's leaves the head fresh, 0 builds none.
         input_shape: Height, width, channels; 1 to 4 channels adapt a first kernel of 3.
         variant: Needed for a ``.weights.h5`` file of ours, which does not say what it is.
@@ -60,6 +62,10 @@ def from_pretrained(
         DependencyError: The network or a package is missing.
     """
     checkpoint = open_source(source)
+    if checkpoint.layout == "diffusers":
+        if classes is not None or variant is not None:
+            raise UsageError(f"{source}: a model of diffusers has neither classes nor variants. Leave both out.")
+        return diffusers_folders.build(checkpoint, input_shape=input_shape, name=name, overrides=overrides)
     if checkpoint.layout == "kerasarch" and not checkpoint.config:
         if variant is None:
             raise WeightsError(
@@ -160,7 +166,11 @@ def load_into(model: keras.Model, source: str | Path) -> keras.Model:
         UsageError: The model is not one of kerasarch's.
         WeightsError: The checkpoint is missing, damaged, or does not fit.
     """
-    load_checkpoint(model, open_source(source))
+    checkpoint = open_source(source)
+    if checkpoint.layout == "diffusers":
+        diffusers_folders.load(model, checkpoint)
+    else:
+        load_checkpoint(model, checkpoint)
     return model
 
 

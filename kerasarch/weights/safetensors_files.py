@@ -82,22 +82,23 @@ def _tensor(path: Path, name: str, entry: Mapping, data: np.ndarray) -> np.ndarr
     return raw.view(np.dtype(DTYPES[kind]).newbyteorder("<")).reshape(shape)
 
 
-def read_safetensors_folder(folder: Path) -> dict[str, np.ndarray]:
+def read_safetensors_folder(folder: Path, stem: str = "model") -> dict[str, np.ndarray]:
     """Read ``model.safetensors``, or the shards that ``model.safetensors.index.json`` lists.
 
     Args:
         folder: Folder in Hugging Face layout.
+        stem: Name of the file before its ending; ``"diffusion_pytorch_model"`` in folders of diffusers.
 
     Raises:
         WeightsError: No such file, a shard is missing, or shards and index disagree.
     """
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    single, index = folder / f"{stem}.safetensors", folder / f"{stem}.safetensors.index.json"
     if single.is_file():
         return read_safetensors(single)
     if not index.is_file():
         pickles = sorted(path.name for path in folder.glob("*.bin"))
         hint = f" {', '.join(pickles)} are pickles, which are never read: convert them." if pickles else ""
-        raise WeightsError(f"{folder}: expected model.safetensors or {index.name}.{hint}")
+        raise WeightsError(f"{folder}: expected {single.name} or {index.name}.{hint}")
     try:
         weight_map: dict[str, str] = json.loads(index.read_text())["weight_map"]
         wanted = {name: Path(shard).name for name, shard in weight_map.items()}  # never outside the folder
@@ -145,4 +146,11 @@ def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         file.write(text)
         for array in arrays:
             file.write(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    partial.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, replaced only when everything is written."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -16,13 +16,14 @@ from kerasarch.weights.hdf5_files import read_archive, read_hdf5
 from kerasarch.weights.safetensors_files import read_safetensors, read_safetensors_folder
 
 FORMS = (
-    "a folder in Hugging Face layout, hf:org/name[@revision], timm:name, keras:name, "
+    "a folder in Hugging Face layout, hf:org/name[/subfolder][@revision], timm:name, keras:name, "
     "or a file .safetensors, .weights.h5, .h5 or .keras"
 )
 _FILES = {
     **{name: (resnet.KERAS_URL, *entry) for name, entry in resnet.KERAS_FILES.items()},
     **{name: (mobilenet_v2.KERAS_URL, *entry) for name, entry in mobilenet_v2.KERAS_FILES.items()},
 }
+DIFFUSERS_STEM = "diffusion_pytorch_model"
 # PIL's numbers of resampling filters, as preprocessor_config.json stores them
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
@@ -85,7 +86,7 @@ def _keras_layout(tensors: dict[str, Any]) -> Any:
 
 
 def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
-    """Read a folder in Hugging Face layout: config.json and safetensors, of transformers or timm.
+    """Read a folder in Hugging Face layout: config.json and safetensors, of transformers, timm or diffusers.
 
     Args:
         folder: The folder.
@@ -96,6 +97,8 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
     """
     origin = origin or str(folder)
     config = _json(folder / "config.json")
+    if "_class_name" in config:
+        return Checkpoint(origin, "diffusers", read_safetensors_folder(folder, DIFFUSERS_STEM), config)
     tensors = read_safetensors_folder(folder)
     if "model_type" in config:
         preprocessor = folder / "preprocessor_config.json"
@@ -103,7 +106,10 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
         return Checkpoint(origin, "huggingface", tensors, config, preprocessing)
     if "architecture" in config:
         return Checkpoint(origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {})))
-    raise WeightsError(f"{origin}: config.json names neither model_type (transformers) nor architecture (timm).")
+    raise WeightsError(
+        f"{origin}: config.json names neither model_type (transformers) nor architecture (timm) "
+        "nor _class_name (diffusers)."
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -177,16 +183,19 @@ def _check(path: Path, digest: str, remedy: str) -> None:
 
 def _open_hub(name: str, origin: str) -> Checkpoint:
     """Read a repository of the Hugging Face hub, from the cache or the network."""
-    repository, _, revision = name.partition("@")
-    if repository.count("/") != 1 or not all(repository.split("/")):
-        raise UsageError(f"{origin}: expected hf:org/name or hf:org/name@revision.")
+    path, _, revision = name.partition("@")
+    parts = path.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(f"{origin}: expected hf:org/name, hf:org/name/subfolder or hf:org/name@revision.")
+    repository, subfolder = "/".join(parts[:2]), parts[2] if len(parts) == 3 else ""
+    start = f"{subfolder}/" if subfolder else ""
     try:
         import huggingface_hub
     except ImportError as error:
         raise DependencyError(f"{origin}: needs the package huggingface_hub: pip install 'kerasarch[hub]'.") from error
     try:
         folder = huggingface_hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=["*.json", "*.safetensors"]
+            repository, revision=revision or None, allow_patterns=[f"{start}*.json", f"{start}*.safetensors"]
         )
     except Exception as error:  # half a dozen unrelated classes, by cause and version of the hub's client
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -194,4 +203,4 @@ def _open_hub(name: str, origin: str) -> Checkpoint:
             f"{origin}: could not be fetched ({reason}). Put config.json and model.safetensors of "
             f"https://huggingface.co/{repository} into a folder and give that folder instead."
         ) from error
-    return open_folder(Path(folder), origin)
+    return open_folder(Path(folder) / subfolder, origin)

@@ -1,0 +1,116 @@
+"""Models of diffusers: folders of config.json, whose ``_class_name`` decides, and safetensors."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasarch.errors import UsageError, WeightsError
+from kerasarch.models.autoencoder_kl import picture_shape
+from kerasarch.models.family import choose
+from kerasarch.weights import autoencoder_kl, vq_model
+from kerasarch.weights.autoencoder_kl import modern_name
+from kerasarch.weights.checkpoint import Checkpoint, assign, to_torch
+from kerasarch.weights.safetensors_files import write_safetensors, write_text
+
+# A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name.
+CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, vq_model)}
+
+
+def build(
+    checkpoint: Checkpoint,
+    *,
+    input_shape: tuple[int | None, ...] | None = None,
+    name: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> keras.Model:
+    """Return the model that a folder describes, with its weights.
+
+    Args:
+        checkpoint: The folder, read.
+        input_shape: Height, width, channels; None for any size.
+        name: Name of the model.
+        overrides: Fields of the config to replace; ``dtype`` is the model's dtype policy.
+
+    Raises:
+        UsageError: An override is unknown.
+        WeightsError: The class is not built here, or the weights do not fit.
+    """
+    module = _module(checkpoint)
+    changes = dict(overrides or {})
+    dtype = changes.pop("dtype", None)
+    config = choose({}, module.read_config(checkpoint.config, checkpoint.origin), changes)
+    model = module.MODEL(config, name=name, dtype=dtype)
+    model.build(picture_shape(input_shape or (None, None, config.channels)))
+    _assign(model, module, checkpoint)
+    return model
+
+
+def load(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Give an existing model the weights of a folder.
+
+    Raises:
+        UsageError: The model is of another class.
+        WeightsError: The weights do not fit.
+    """
+    module = _module(checkpoint)
+    if not isinstance(model, module.MODEL):
+        raise UsageError(f"{checkpoint.origin}: weights of {module.CLASS_NAME}. Received a {type(model).__name__}.")
+    _assign(model, module, checkpoint)
+
+
+def knows(model: keras.Model) -> bool:
+    """Whether diffusers has a class for this model."""
+    return any(isinstance(model, module.MODEL) for module in CLASSES.values())
+
+
+def write(model: keras.Model, folder: Path) -> Path:
+    """Write a folder that diffusers loads.
+
+    Args:
+        model: A model that ``knows`` says yes to.
+        folder: Made if missing.
+
+    Returns:
+        The folder.
+    """
+    module = next(module for module in CLASSES.values() if isinstance(model, module.MODEL))
+    tensors: dict[str, np.ndarray] = {}
+    for variable in model.weights:
+        path = _within(model, variable.path)
+        tensor = np.asarray(keras.ops.convert_to_numpy(variable), "float32")
+        tensors[module.tensor_name(path)] = to_torch(path, tensor)
+    if len(tensors) != len(model.weights):
+        raise WeightsError(f"{model.name}: {len(model.weights)} variables have {len(tensors)} names in diffusers.")
+    folder.mkdir(parents=True, exist_ok=True)
+    described = {"_class_name": module.CLASS_NAME, **module.write_config(model.config)}
+    write_safetensors(folder / "diffusion_pytorch_model.safetensors", tensors)
+    write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    return folder
+
+
+def _module(checkpoint: Checkpoint) -> ModuleType:
+    name = checkpoint.config["_class_name"]
+    if name not in CLASSES:
+        raise WeightsError(f"{checkpoint.origin}: diffusers' {name} is not built here. Known are {', '.join(CLASSES)}.")
+    return CLASSES[name]
+
+
+def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
+    renamed = {modern_name(name): tensor for name, tensor in checkpoint.tensors.items()}
+    assign(
+        model,
+        dataclasses.replace(checkpoint, tensors=renamed),
+        lambda path: module.tensor_name(_within(model, path)),
+    )
+
+
+def _within(model: keras.Model, path: str) -> str:
+    """Return the path of a variable within its model, which may itself be part of another."""
+    parts = path.split("/")
+    return "/".join(parts[parts.index(model.name) + 1 :]) if model.name in parts else path
