@@ -10,6 +10,7 @@ from kerasarch.layers.diffusion_resampling import DiffusionDownsample, Diffusion
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
+from kerasarch.layers.masked_convolution import MaskedConv2D
 from kerasarch.layers.maxout import Maxout
 from kerasarch.layers.pixel_shuffle import PixelShuffle
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
@@ -37,6 +38,7 @@ __all__ = [
     "DiffusionUpsample",
     "ImageNormalization",
     "InvertedResidual",
+    "MaskedConv2D",
     "Maxout",
     "PixelShuffle",
     "PreactivationBasicBlock",

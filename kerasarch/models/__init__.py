@@ -10,6 +10,8 @@ from typing import Any
 
 from kerasarch.errors import UsageError
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
+from kerasarch.models.biggan import biggan_discriminator, biggan_generator
+from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
@@ -28,7 +30,9 @@ from kerasarch.models.resnet import ResNetConfig, resnet
 from kerasarch.models.sampler import LatentSampler, Sampler
 from kerasarch.models.srgan import srgan_discriminator, srgan_generator
 from kerasarch.models.translator import Translator
+from kerasarch.models.vae import vae_decoder, vae_encoder
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
+from kerasarch.models.vq_vae import code_grid, pixel_cnn, vq_decoder, vq_encoder
 
 FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
@@ -43,6 +47,8 @@ __all__ = [
     "INCEPTION",
     "AutoencoderKL",
     "AutoencoderKLConfig",
+    "CodeDecoder",
+    "CodeSampler",
     "DiagonalGaussian",
     "LatentSampler",
     "MobileNetV2Config",
@@ -56,7 +62,10 @@ __all__ = [
     "accept_raw_pixels",
     "adapt_channels",
     "autoencoder_kl",
+    "biggan_discriminator",
+    "biggan_generator",
     "build",
+    "code_grid",
     "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
@@ -68,11 +77,16 @@ __all__ = [
     "patchgan_discriminator",
     "perceptual_features",
     "pix2pix_generator",
+    "pixel_cnn",
     "replace_head",
     "resnet",
     "srgan_discriminator",
     "srgan_generator",
     "trace",
+    "vae_decoder",
+    "vae_encoder",
+    "vq_decoder",
+    "vq_encoder",
     "vq_model",
 ]
 
