@@ -1,0 +1,130 @@
+"""How close restored pictures are to the originals, as Keras metrics that are computed inside the compiled step."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasarch.errors import ShapeError
+
+_K1, _K2, _WINDOW, _SIGMA = 0.01, 0.03, 11, 1.5  # Wang et al., 2004, section III.C
+
+
+def peak_signal_to_noise(originals: Any, images: Any, span: float = 2.0) -> Any:
+    """Peak signal-to-noise ratio of each picture in decibels, ``10 log10(span^2 / mean squared error)``.
+
+    Args:
+        originals: ``(B, H, W, C)``.
+        images: Of the same shape.
+        span: Distance from black to white: 2 for pixels in [-1, 1].
+
+    Returns:
+        ``(B,)``; equal pictures get 100 rather than infinity.
+    """
+    difference = ops.cast(originals, "float32") - ops.cast(images, "float32")
+    error = ops.mean(ops.square(difference), axis=(1, 2, 3))
+    return 10 / np.log(10) * ops.log(span**2 / ops.maximum(error, span**2 * 1e-10))
+
+
+def structural_similarity(originals: Any, images: Any, span: float = 2.0) -> Any:
+    """Mean structural similarity (SSIM) of each picture.
+
+    Wang et al., 2004, eq. 13 and 17 (https://doi.org/10.1109/TIP.2003.819861): Gaussian windows of 11 pixels with
+    deviation 1.5, where they lie wholly in the picture; each channel apart.
+
+    Args:
+        originals: ``(B, H, W, C)``, the channels second where Keras' image data format says so.
+        images: Of the same shape.
+        span: Distance from black to white.
+
+    Returns:
+        ``(B,)``.
+
+    Raises:
+        ShapeError: The pictures are smaller than a window.
+    """
+    x, y = ops.cast(originals, "float32"), ops.cast(images, "float32")
+    if keras.config.image_data_format() == "channels_first":
+        x, y = (ops.transpose(picture, (0, 2, 3, 1)) for picture in (x, y))
+    if min(x.shape[1:3]) < _WINDOW:
+        raise ShapeError(f"SSIM needs pictures of {_WINDOW} pixels or more. Received shape {tuple(x.shape)}.")
+    mean_x, mean_y = _windows(x), _windows(y)
+    variance_x = _windows(x * x) - mean_x * mean_x
+    variance_y = _windows(y * y) - mean_y * mean_y
+    covariance = _windows(x * y) - mean_x * mean_y
+    c1, c2 = (_K1 * span) ** 2, (_K2 * span) ** 2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return ops.mean(luminance * structure, axis=(1, 2, 3))
+
+
+def _windows(images: Any) -> Any:
+    """Means over all Gaussian windows."""
+    rows, columns = (ops.convert_to_tensor(_band(images.shape[axis])) for axis in (1, 2))
+    return ops.einsum("ph,bhwc,qw->bpqc", rows, images, columns)
+
+
+def _band(size: int) -> np.ndarray:
+    """Matrix ``(size - 10, size)`` with the window in each row, one pixel further each time."""
+    window = np.exp(-(((np.arange(_WINDOW) - _WINDOW // 2) / _SIGMA) ** 2) / 2)
+    matrix = np.zeros((size - _WINDOW + 1, size), "float32")
+    for place in range(len(matrix)):
+        matrix[place, place : place + _WINDOW] = window / window.sum()
+    return matrix
+
+
+class _Quality(keras.metrics.MeanMetricWrapper):
+    """A mean of a measure over pictures.
+
+    Args:
+        measure: Function of originals, pictures and span.
+        span: Distance from black to white.
+        border: Pixels left out at each side.
+        name: Name of the metric.
+        dtype: As in Keras.
+    """
+
+    def __init__(self, measure: Any, span: float, border: int, name: str, dtype: Any):
+        super().__init__(self._measured, name=name, dtype=dtype)
+        self.measure, self.span, self.border = measure, span, border
+
+    def _measured(self, originals: Any, images: Any) -> Any:
+        inner = slice(self.border, -self.border or None)
+        first = keras.config.image_data_format() == "channels_first"
+        place = (slice(None), slice(None), inner, inner) if first else (slice(None), inner, inner)
+        return self.measure(originals[place], images[place], self.span)
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration, as in Keras."""
+        return {"name": self.name, "dtype": self.dtype, "span": self.span, "border": self.border}
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class PeakSignalToNoise(_Quality):
+    """Mean peak signal-to-noise ratio in decibels, see `peak_signal_to_noise`.
+
+    Args:
+        span: Distance from black to white: 2 for pixels in [-1, 1].
+        border: Pixels left out at each side; Ledig et al., 2017 leave out 4.
+        name: Name of the metric.
+        dtype: As in Keras.
+    """
+
+    def __init__(self, span: float = 2.0, border: int = 0, name: str = "psnr", dtype: Any = None):
+        super().__init__(peak_signal_to_noise, span, border, name, dtype)
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class StructuralSimilarity(_Quality):
+    """Mean structural similarity, see `structural_similarity`.
+
+    Args:
+        span: Distance from black to white: 2 for pixels in [-1, 1].
+        border: Pixels left out at each side; Ledig et al., 2017 leave out 4.
+        name: Name of the metric.
+        dtype: As in Keras.
+    """
+
+    def __init__(self, span: float = 2.0, border: int = 0, name: str = "ssim", dtype: Any = None):
+        super().__init__(structural_similarity, span, border, name, dtype)
