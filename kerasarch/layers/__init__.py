@@ -8,10 +8,16 @@ from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
 from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
+from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
+from kerasarch.layers.fir_resampling import FIRResampling
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
 from kerasarch.layers.masked_convolution import MaskedConv2D
 from kerasarch.layers.maxout import Maxout
+from kerasarch.layers.minibatch_stddev import MinibatchStddev
+from kerasarch.layers.modulated_conv import ModulatedConv2D
+from kerasarch.layers.noise_injection import NoiseInjection
+from kerasarch.layers.pixel_normalization import PixelNormalization
 from kerasarch.layers.pixel_shuffle import PixelShuffle
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
 from kerasarch.layers.reflection_padding import ReflectionPadding
@@ -36,10 +42,17 @@ __all__ = [
     "DiffusionDownsample",
     "DiffusionResNetBlock",
     "DiffusionUpsample",
+    "EqualizedConv2D",
+    "EqualizedDense",
+    "FIRResampling",
     "ImageNormalization",
     "InvertedResidual",
     "MaskedConv2D",
     "Maxout",
+    "MinibatchStddev",
+    "ModulatedConv2D",
+    "NoiseInjection",
+    "PixelNormalization",
     "PixelShuffle",
     "PreactivationBasicBlock",
     "PreactivationBottleneckBlock",

@@ -29,6 +29,8 @@ from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 from kerasarch.models.sampler import LatentSampler, Sampler
 from kerasarch.models.srgan import srgan_discriminator, srgan_generator
+from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_generator
+from kerasarch.models.stylegan2_generator import StyleGAN2Generator
 from kerasarch.models.translator import Translator
 from kerasarch.models.vae import vae_decoder, vae_encoder
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
@@ -56,6 +58,7 @@ __all__ = [
     "Preprocessing",
     "ResNetConfig",
     "Sampler",
+    "StyleGAN2Generator",
     "Translator",
     "VQModel",
     "VQModelConfig",
@@ -82,6 +85,8 @@ __all__ = [
     "resnet",
     "srgan_discriminator",
     "srgan_generator",
+    "stylegan2_discriminator",
+    "stylegan2_generator",
     "trace",
     "vae_decoder",
     "vae_encoder",

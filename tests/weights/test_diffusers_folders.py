@@ -94,7 +94,7 @@ def last(x: torch.Tensor) -> np.ndarray:
 
 
 def compiled(function, *arrays):
-    """Apply a function and return arrays; JAX compiles it as a whole, which is far quicker than operation by operation."""
+    """Apply a function and return arrays; JAX compiles it as a whole, operation by operation is far slower."""
     if keras.backend.backend() == "jax":
         import jax
 
