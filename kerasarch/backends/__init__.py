@@ -24,6 +24,7 @@ if _NAME == "jax":
 elif _NAME == "tensorflow":
     from kerasarch.backends.branches_tensorflow import when
     from kerasarch.backends.gradients_tensorflow import differentiate
+    from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.tensorflow import (
         device_names,
         generator_states,
@@ -34,10 +35,10 @@ elif _NAME == "tensorflow":
         synchronize,
         version,
     )
-    from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
 elif _NAME == "torch":
     from kerasarch.backends.branches_torch import when
     from kerasarch.backends.gradients_torch import differentiate
+    from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.torch import (
         device_names,
         generator_states,
@@ -48,7 +49,6 @@ elif _NAME == "torch":
         synchronize,
         version,
     )
-    from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
 else:
     from kerasarch.errors import BackendError
 

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras.src.backend.common.stateless_scope import get_stateless_scope  # Keras 3.15 has no public name for it
 
+from kerasarch.errors import UsageError
+
 current_scope = get_stateless_scope
 
 
@@ -17,12 +19,19 @@ class Scope(keras.StatelessScope):
     """
 
     def __init__(self, outer: keras.StatelessScope | None, values: Any = ()):
-        super().__init__()
+        super().__init__(collect_losses=True)
         if outer is not None:
             self.state_mapping.update(outer.state_mapping)
         # Not by the constructor: it would convert values that are of the right type already, at every call.
         self.state_mapping.update((id(variable), value) for variable, value in values)
         self.assigned: dict[int, keras.Variable] = {}
+
+    def add_loss(self, loss: Any) -> None:
+        """Refuse: what a layer adds would be lost on JAX, and counted on the other backends."""
+        raise UsageError(
+            "A layer added a loss (add_loss, activity_regularizer) inside a training step or a differentiation. Expected"
+            " the loss to be computed there from the layer's output; regularizers of weights are in network.losses."
+        )
 
     def add_update(self, update: tuple[keras.Variable, Any]) -> None:
         """Remember the variable and its new value."""

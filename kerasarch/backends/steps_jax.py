@@ -9,14 +9,13 @@ from kerasarch.backends.scope import Scope, current_scope
 from kerasarch.errors import UsageError
 
 
-def training_step(learner: Any, run: Callable[[Any], Any], state: Any, data: Any) -> tuple[Any, Any]:
+def training_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful training step as the pure function that Keras compiles.
 
     Args:
         learner: The model.
         run: Takes a batch, assigns variables, returns the logs.
-        state: Values of the trainable, the other, the optimizer's and the metrics' variables.
-        data: The batch.
+        arguments: Values of the trainable, the other, the optimizer's and the metrics' variables; the batch.
 
     Returns:
         The logs and the new state.
@@ -27,13 +26,13 @@ def training_step(learner: Any, run: Callable[[Any], Any], state: Any, data: Any
         learner.optimizer.variables,
         learner.metrics_variables,
     )
-    return _pure(learner, run, groups, state, data)
+    return _pure(learner, run, groups, *arguments)
 
 
-def evaluation_step(learner: Any, run: Callable[[Any], Any], state: Any, data: Any) -> tuple[Any, Any]:
+def evaluation_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful evaluation step as a pure function; see `training_step`. The state has no optimizer."""
     groups = (learner.trainable_variables, learner.non_trainable_variables, learner.metrics_variables)
-    return _pure(learner, run, groups, state, data)
+    return _pure(learner, run, groups, *arguments)
 
 
 def _pure(learner: Any, run: Any, groups: Any, state: Any, data: Any) -> tuple[Any, Any]:
@@ -45,8 +44,8 @@ def _pure(learner: Any, run: Any, groups: Any, state: Any, data: Any) -> tuple[A
     if lost:
         paths = sorted(scope.assigned[key].path for key in lost)
         raise UsageError(
-            f"{learner.name}: the step assigned {paths[0]!r}, which the learner does not hold. Expected variables of its "
-            "layers, metrics and seed generators; assign their owner to an attribute of the learner in __init__."
+            f"{learner.name}: the step assigned {paths[0]!r}, which the learner does not hold. Expected variables of "
+            "its layers, metrics and seed generators; make their owner an attribute of the learner in __init__."
         )
     return logs, tuple([scope.get_current_value(variable) for variable in group] for group in groups)
 

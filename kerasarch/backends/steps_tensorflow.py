@@ -4,23 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 
-def training_step(learner: Any, run: Callable[[Any], Any], data: Any) -> Any:
+def training_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful training step: on this backend that is what Keras asks for.
 
     Args:
         learner: The model.
         run: Takes a batch, assigns variables, returns the logs.
-        data: The batch.
+        arguments: The batch.
 
     Returns:
         The logs.
     """
-    return run(data)
+    return run(*arguments)
 
 
-def evaluation_step(learner: Any, run: Callable[[Any], Any], data: Any) -> Any:
+def evaluation_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful evaluation step; see `training_step`."""
-    return run(data)
+    return run(*arguments)
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[Any]) -> None:

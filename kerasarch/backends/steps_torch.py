@@ -6,25 +6,25 @@ from typing import Any
 import torch
 
 
-def training_step(learner: Any, run: Callable[[Any], Any], data: Any) -> Any:
+def training_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful training step; only what is differentiated in it is recorded for differentiation.
 
     Args:
         learner: The model.
         run: Takes a batch, assigns variables, returns the logs.
-        data: The batch.
+        arguments: The batch.
 
     Returns:
         The logs.
     """
     with torch.no_grad():
-        return run(data)
+        return run(*arguments)
 
 
-def evaluation_step(learner: Any, run: Callable[[Any], Any], data: Any) -> Any:
+def evaluation_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful evaluation step; see `training_step`."""
     with torch.no_grad():
-        return run(data)
+        return run(*arguments)
 
 
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[Any]) -> None:

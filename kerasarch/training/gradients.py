@@ -109,8 +109,8 @@ def _differentiate(
     loss, aux, gradients = backends.differentiate(checked, variables, tensors)
     if gradients is None:
         raise TrainingError(
-            f"{_name(fn)}: the loss depends on none of {inputs} by a path that has a derivative. Expected a loss computed "
-            "from them; argmax, comparisons, casts to integers, stop_gradient and NumPy have no derivative."
+            f"{_name(fn)}: the loss depends on none of {inputs} by a path that has a derivative. Expected a loss "
+            "computed from them; argmax, comparisons, casts to integers, stop_gradient and NumPy have no derivative."
         )
     return loss, aux, list(gradients)
 
@@ -129,13 +129,13 @@ def _checked_variables(variables: Any) -> list[keras.Variable]:
     for variable in variables:
         if not isinstance(variable, keras.Variable):
             raise UsageError(
-                f"value_and_grad: received a {type(variable).__name__} among the variables. Expected Keras variables, for "
-                "instance network.trainable_variables; for tensors there is grad."
+                f"value_and_grad: received a {type(variable).__name__} among the variables. Expected Keras variables, "
+                "for instance network.trainable_variables; for tensors there is grad."
             )
         if not _floating(variable):
             raise UsageError(
-                f"value_and_grad: received variable {variable.path!r} of type {variable.dtype}. Expected a floating-point "
-                "type; leave it out."
+                f"value_and_grad: received variable {variable.path!r} of type {variable.dtype}. Expected floating "
+                "point; leave it out."
             )
     return list(variables)
 
@@ -144,8 +144,8 @@ def _checked_tensor(tensor: Any) -> Any:
     tensor = ops.convert_to_tensor(tensor)
     if not _floating(tensor):
         raise UsageError(
-            f"grad: received a first argument of type {keras.backend.standardize_dtype(tensor.dtype)}. Expected floating "
-            "point; cast it, or differentiate with respect to another argument."
+            f"grad: received a first argument of type {keras.backend.standardize_dtype(tensor.dtype)}. Expected "
+            "floating point; cast it, or differentiate with respect to another argument."
         )
     return tensor
 
@@ -174,7 +174,8 @@ def _checked_loss(fn: Callable, result: Any, has_aux: bool) -> tuple[Any, Any]:
         )
     if not _floating(result):
         raise UsageError(
-            f"{_name(fn)}: received a loss of type {keras.backend.standardize_dtype(result.dtype)}. Expected floating point."
+            f"{_name(fn)}: received a loss of type {keras.backend.standardize_dtype(result.dtype)}. Expected floating "
+            "point; cast it."
         )
     return result, aux
 

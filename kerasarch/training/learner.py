@@ -1,16 +1,18 @@
 """A Keras model whose training step is written once, for JAX, TensorFlow and PyTorch."""
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 from kerasarch import backends
 from kerasarch.errors import UsageError
 from kerasarch.training.gradients import only_shapes, shapes_only, value_and_grad
 from kerasarch.training.optimizer_set import OptimizerSet
+from kerasarch.training.step_batches import batch_of, examples_in, symbolic
 from kerasarch.training.step_logs import StepLogs
 
 
@@ -30,10 +32,13 @@ class Learner(keras.Model):
         ...         super().__init__(**keywords)
         ...         self.network = network
         ...     def step(self, batch):
-        ...         x, y = batch
-        ...         return {"loss": self.minimize("network", lambda: ops.mean((self.network(x, training=True) - y) ** 2))}
+        ...         return {"loss": self.minimize("network", self.loss_of, *batch)}
+        ...     def loss_of(self, x, y):
+        ...         return ops.mean((self.network(x, training=True) - y) ** 2)
         >>> learner.compile({"network": keras.optimizers.Adam()})
     """
+
+    optimizer: Any
 
     def __init__(self, **keywords: Any):
         super().__init__(**keywords)
@@ -78,7 +83,7 @@ class Learner(keras.Model):
         variables: Sequence[keras.Variable] | None = None,
         has_aux: bool = False,
     ) -> Any:
-        """Differentiate ``loss(*args)`` with respect to a network's variables and let its optimizer apply the gradients.
+        """Differentiate ``loss(*args)`` with respect to a network's variables; its optimizer applies the gradients.
 
         Args:
             name: Attribute that holds the network, and its optimizer's name; None stands for the whole learner with
@@ -97,15 +102,16 @@ class Learner(keras.Model):
         optimizer = self._optimizer_of(name)
         if only_shapes():
             return loss(*args)
-        variables = self.variables_of(name) if variables is None else list(variables)
+        variables = self.variables_of(name) if variables is None else self._known(variables)
 
+        @functools.wraps(loss)
         def scaled(*args: Any) -> Any:
             result = loss(*args)
             value, aux = result if has_aux else (result, None)
             return optimizer.scale_loss(value), (value, aux)
 
         if not optimizer.built:
-            optimizer.build(self.variables_of(name))
+            optimizer.build(self.variables_of(name if isinstance(self.optimizer, OptimizerSet) else None))
         (_, (value, aux)), gradients = value_and_grad(scaled, variables, has_aux=True)(*args)
         if self._monitoring:
             self._record(f"gradient_norm/{name or self.name}", _norm(gradients) / _scale(optimizer))
@@ -114,17 +120,27 @@ class Learner(keras.Model):
 
     def variables_of(self, name: str | None) -> list[keras.Variable]:
         """Trainable variables of the network that the attribute ``name`` holds; None stands for the whole learner."""
-        owner = self if name is None else getattr(self, name, None)
+        owner: Any = self if name is None else getattr(self, name, None)
         if not hasattr(owner, "trainable_variables"):
             layers = [key for key, value in vars(self).items() if isinstance(value, keras.Layer)]
             raise UsageError(f"{self.name}: received the name {name!r}. Expected a network of the learner: {layers}.")
         return owner.trainable_variables
 
+    def _known(self, variables: Sequence[keras.Variable]) -> list[keras.Variable]:
+        own = {id(variable) for variable in self.trainable_variables}
+        for variable in variables:
+            if id(variable) not in own:
+                raise UsageError(
+                    f"{self.name}: received variable {getattr(variable, 'path', variable)!r}, which is not among the "
+                    "learner's trainable ones. Expected variables of its networks; make the network an attribute."
+                )
+        return list(variables)
+
     def _optimizer_of(self, name: str | None) -> keras.optimizers.Optimizer:
         optimizer = self.optimizer
         if isinstance(optimizer, OptimizerSet):
             if name is None:
-                raise UsageError(f"{self.name}: received no name. Expected one of {optimizer.keys()}.")
+                raise UsageError(f"{self.name}: received no name. Expected one of {optimizer.names}.")
             return optimizer[name]
         return optimizer
 
@@ -165,14 +181,14 @@ class Learner(keras.Model):
             "auto_scale_loss": auto_scale_loss,
         }
         if isinstance(self.optimizer, OptimizerSet):
-            for name in self.optimizer.keys():
+            for name in self.optimizer.names:
                 self.variables_of(name)
             self.optimizer.attach(self)
             if auto_scale_loss:
-                self.optimizer.scale_losses([key for key in self.optimizer.keys() if _is_half(getattr(self, key))])
-        elif auto_scale_loss and self.optimizer is not None and _is_half(self):
-            if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-                self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer, name="loss_scale_optimizer")
+                self.optimizer.scale_losses([key for key in self.optimizer.names if _is_half(getattr(self, key))])
+        elif auto_scale_loss and _is_half(self):
+            scaled = isinstance(self.optimizer, (keras.optimizers.LossScaleOptimizer, type(None)))
+            self.optimizer = self.optimizer if scaled else keras.optimizers.LossScaleOptimizer(self.optimizer)
         self._build_if_ready()
 
     @property
@@ -195,28 +211,38 @@ class Learner(keras.Model):
         return backends.evaluation_step(self, self._run_evaluation, *arguments)
 
     def _run_training(self, data: Any) -> dict[str, Any]:
-        batch = _batch(data)
+        batch = batch_of(data)
         self._records.clear()
-        logs = self.step(batch)
-        for name, values in self._records.items():
-            logs = {**logs, name: sum(values) / len(values)}
+        rates = self._scheduled_rates()
+        logs = self._means(self.step(batch), batch, "step", self._records)
         self._records.clear()
         if isinstance(self.optimizer, OptimizerSet):
             self.optimizer.count_step()
-        return self._means(logs, batch, "step")
+        return logs | rates
 
     def _run_evaluation(self, data: Any) -> dict[str, Any]:
-        batch = _batch(data)
+        batch = batch_of(data)
         return self._means(self.evaluation_step(batch), batch, "evaluation_step")
 
-    def _means(self, logs: Any, batch: Any, method: str) -> dict[str, Any]:
+    def _scheduled_rates(self) -> dict[str, Any]:
+        """Learning rates that change by a schedule, of the step to come."""
+        if not isinstance(self.optimizer, OptimizerSet):
+            return {}
+        return {
+            f"learning_rate/{name}": ops.convert_to_tensor(optimizer.learning_rate)
+            for name, optimizer in zip(self.optimizer.names, self.optimizer.optimizers, strict=True)
+            if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+        }
+
+    def _means(self, logs: Any, batch: Any, method: str, records: Any = None) -> dict[str, Any]:
         if not isinstance(logs, dict):
             raise UsageError(
                 f"{self.name}: {method} returned a {type(logs).__name__}. Expected scalars by name, a dict."
             )
         held = {metric.name: metric for metric in self.metrics if metric is not self.step_logs}
         scalars = {name: value for name, value in logs.items() if name not in held}
-        means = self.step_logs.update_state(scalars, ops.shape(tree.flatten(batch)[0])[0])
+        scalars |= {name: sum(values) / len(values) for name, values in (records or {}).items()}
+        means = self.step_logs.update_state(scalars, examples_in(batch))
         return means | {name: metric.result() for name, metric in held.items()}
 
     def _record(self, name: str, value: Any) -> None:
@@ -225,7 +251,7 @@ class Learner(keras.Model):
     # Building.
 
     def _build_if_ready(self) -> None:
-        layers = [layer for layer in self._flatten_layers(include_self=False)]
+        layers = list(self._flatten_layers(include_self=False))
         if layers and all(layer.built for layer in layers):
             self.built = True
             if self.optimizer is not None and not self.optimizer.built:
@@ -240,13 +266,13 @@ class Learner(keras.Model):
             for _, _, data in iterator:
                 data_batch = data[0] if isinstance(data, (list, tuple)) else next(data)
                 break
-        symbolic = tree.map_structure(_symbolic, data_batch)
+        shapes = symbolic(data_batch)
 
         def run(batch: Any) -> Any:
             with shapes_only():
                 return self.step(batch)
 
-        keras.src.backend.compute_output_spec(run, _batch(symbolic))
+        keras.src.backend.compute_output_spec(run, batch_of(shapes))
         self.built = True
         self._build_if_ready()
 
@@ -264,8 +290,8 @@ class Learner(keras.Model):
                 continue
             if not hasattr(self, name):
                 raise UsageError(
-                    f"{type(self).__name__} keeps no attribute {name!r}, an argument of its constructor. Expected one, to "
-                    "save the learner; or override get_config."
+                    f"{type(self).__name__} keeps no attribute {name!r}, an argument of its constructor. Expected one, "
+                    "to save the learner; or override get_config."
                 )
             config[name] = getattr(self, name)
         return {name: keras.saving.serialize_keras_object(value) for name, value in config.items()}
@@ -289,20 +315,6 @@ class Learner(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the saved learner was."""
         self.compile(**{**config, "optimizer": keras.saving.deserialize_keras_object(config["optimizer"])})
-
-
-def _batch(data: Any) -> Any:
-    """What the data yields, without the places that Keras adds for targets and weights."""
-    parts = data if isinstance(data, (tuple, list)) else (data,)
-    parts = tuple(part for part in parts if part is not None)
-    batch = parts[0] if len(parts) == 1 else parts
-    return tree.map_structure(lambda x: x if isinstance(x, keras.KerasTensor) else ops.convert_to_tensor(x), batch)
-
-
-def _symbolic(value: Any) -> Any:
-    if not hasattr(value, "dtype"):  # None, or TensorFlow's word for it
-        return None
-    return keras.KerasTensor(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
 
 
 def _is_half(layer: keras.Layer) -> bool:

@@ -31,7 +31,7 @@ class OptimizerSet(keras.optimizers.Optimizer):
             twin = next((other for other, one in self._of.items() if one is optimizer and other != key), None)
             if twin is not None:
                 raise UsageError(
-                    f"Received one optimizer for {twin!r} and {key!r}. Expected an optimizer for each network; make two."
+                    f"Received one optimizer for {twin!r} and {key!r}. Expected one for each network; make two."
                 )
         self._learner: Any = None
         self.use_ema = any(getattr(optimizer, "use_ema", False) for optimizer in self.optimizers)
@@ -47,7 +47,8 @@ class OptimizerSet(keras.optimizers.Optimizer):
             )
         return self._of[name]
 
-    def keys(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
         """Names of the networks."""
         return list(self._of)
 
@@ -83,13 +84,13 @@ class OptimizerSet(keras.optimizers.Optimizer):
     def learning_rate(self) -> Any:
         """There is none of the set: a callback that wants one finds out."""
         raise AttributeError(
-            f"Each network has a rate of its own: optimizer[name].learning_rate, name in {self.keys()}."
+            f"Each network has a rate of its own: optimizer[name].learning_rate, name in {self.names}."
         )
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         raise AttributeError(
-            f"Each network has a rate of its own: optimizer[name].learning_rate, name in {self.keys()}."
+            f"Each network has a rate of its own: optimizer[name].learning_rate, name in {self.names}."
         )
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
