@@ -1,6 +1,7 @@
 """What ``run`` and ``resume`` share: they start the work and say how it went."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -40,6 +41,7 @@ def start(
         The exit code.
     """
     from kerasarch.runs.execute import Request, execute
+    from kerasarch.runs.several import PROGRESS, run_backends, run_seeds
 
     several = runner["backend"] == "all"
     request = Request(
@@ -55,17 +57,14 @@ def start(
         offline=runner["offline"],
         devices=runner["devices"],
         tensorboard=runner["tensorboard"],
+        monitor=runner["monitor"],
         argv=list(sys.argv),
         traceback=_traceback(ctx),
-        quiet=runner["as_json"],
+        quiet=runner["as_json"] and PROGRESS not in os.environ,
     )
     if several:
-        from kerasarch.runs.several import run_backends
-
         return _say_backends(run_backends(request, BACKENDS), runner["as_json"])
     if runner["seeds"]:
-        from kerasarch.runs.several import run_seeds
-
         return _say_seeds(run_seeds(request, runner["seeds"]), runner["as_json"])
     if not runner["as_json"]:
         from kerasarch.runs.environment import choose_backend

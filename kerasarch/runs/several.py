@@ -1,14 +1,22 @@
-"""One recipe several times: on every backend, or with several seeds, each in a process of its own."""
+"""One recipe several times: on every backend, or with several seeds, each in a process of its own.
+
+Their progress goes to stderr as that of a single run does; their results come back as JSON.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from typing import Any
 
+from kerasarch.runs.active import MONITOR
 from kerasarch.runs.environment import installed_backends
 from kerasarch.runs.execute import Request
 from kerasarch.runs.folder import RunFolder
+
+PROGRESS = "KERASARCH_PROGRESS"
+"""Environment variable: a run that answers in JSON tells its progress all the same."""
 
 
 def run_backends(request: Request, backends: Iterable[str]) -> list[dict[str, Any]]:
@@ -22,6 +30,7 @@ def run_backends(request: Request, backends: Iterable[str]) -> list[dict[str, An
     installed = installed_backends()
     for backend in backends:
         if backend in installed:
+            _announce(request, f"{request.name} on {backend}, seed {request.seed}")
             rows.append({"backend": backend, **_run(request, backend, request.seed)})
         else:
             rows.append({"backend": backend, **_row("not installed", 0)})
@@ -34,8 +43,16 @@ def run_seeds(request: Request, count: int) -> list[dict[str, Any]]:
     Returns:
         For each seed the same as `run_backends`, with ``seed``.
     """
-    seeds = range(request.seed, request.seed + count)
-    return [{"seed": seed, **_run(request, request.backend, seed)} for seed in seeds]
+    rows = []
+    for number, seed in enumerate(range(request.seed, request.seed + count), start=1):
+        _announce(request, f"{request.name}, seed {seed} ({number} of {count})")
+        rows.append({"seed": seed, **_run(request, request.backend, seed)})
+    return rows
+
+
+def _announce(request: Request, text: str) -> None:
+    if not request.quiet:
+        print(text, file=sys.stderr, flush=True)
 
 
 def _row(status: str, exit_code: int, **more: Any) -> dict[str, Any]:
@@ -44,7 +61,8 @@ def _row(status: str, exit_code: int, **more: Any) -> dict[str, Any]:
 
 
 def _run(request: Request, backend: str | None, seed: int) -> dict[str, Any]:
-    done = subprocess.run(command(request, backend, seed), stdout=subprocess.PIPE, text=True)
+    environment = os.environ if request.quiet else os.environ | {PROGRESS: "1"}
+    done = subprocess.run(command(request, backend, seed), stdout=subprocess.PIPE, text=True, env=environment)
     try:
         answer = json.loads(done.stdout)
         folder = RunFolder(answer["folder"])
@@ -65,6 +83,7 @@ def command(request: Request, backend: str | None, seed: int) -> list[str]:
     words += ["--out", str(request.out)]
     words += ["--backend", backend] if backend else []
     words += ["--devices", request.devices] if request.devices else []
+    words += ["--monitor", str(request.monitor)] if request.monitor != MONITOR else []
     for flag in ("smoke", "check", "offline", "tensorboard"):
         words += [f"--{flag}"] if getattr(request, flag) else []
     for name, value in request.values.items():

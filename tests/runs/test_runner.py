@@ -134,6 +134,11 @@ def test_a_run_goes_on_on_another_backend_and_says_so(smallest, tmp_path, backen
 def test_every_backend_in_one_command(smallest):
     done = smallest("run", "smallest.py", "--backend", "all", "--rates", "0.01,0.02")
     assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert [line for line in told if line.startswith("smallest.py on")] == [
+        f"smallest.py on {backend}, seed 0" for backend in ("jax", "tensorflow", "torch")
+    ]
+    assert len([line for line in told if line.startswith("fit ")]) >= 3, done.stderr  # their progress
     lines = done.stdout.splitlines()
     assert max(len(line) for line in lines) <= 80
     rows = {line.split("  ")[1].strip(): line.split() for line in lines if line.strip()}
@@ -150,6 +155,7 @@ def test_several_seeds_in_one_command(smallest, capsys):
     done = smallest("run", "smallest.py", "--seeds", "3", "--stop", "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
+    assert "seed 1" not in done.stderr  # with --json nothing is told
     assert [(row["seed"], row["status"], row["error"]) for row in found["runs"]] == [
         (0, "finished", None),
         (1, "failed", "ValueError: there is no data"),
