@@ -4,8 +4,6 @@ Papers: Howard and Ruder, 2018, sections 3.2 and 3.3 (gradual unfreezing, discri
 https://arxiv.org/abs/1801.06146), on networks of He et al., 2015 (https://arxiv.org/abs/1512.03385).
 """
 
-import hashlib
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -116,10 +114,10 @@ def _letters(run: Run, variant: str, size: int, epochs: int) -> Path:
     from kerasarch import backends, models, training
     from kerasarch.data import batches
     from kerasarch.data.letters import letters
+    from kerasarch.training.user_cache import cached_file, keep
 
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "kerasarch"
     made_by = (variant, size, epochs, run.seed, backends.name(), keras.__version__, sorted(DRAWING.items()))
-    cached = home / "letters" / f"{variant}-{hashlib.sha256(repr(made_by).encode()).hexdigest()[:16]}.weights.h5"
+    cached = cached_file("letters", variant, made_by, ".weights.h5")
     if cached.is_file():
         run.say(f"letters: weights from the cache, {cached}")
         return cached
@@ -138,8 +136,5 @@ def _letters(run: Run, variant: str, size: int, epochs: int) -> Path:
     kept = run.dir / "letters.weights.h5"
     network.save_weights(kept)
     if not run.smoke:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        beside = cached.with_suffix(f".{os.getpid()}.h5")
-        beside.write_bytes(kept.read_bytes())
-        beside.replace(cached)
+        keep(kept, cached)
     return kept

@@ -1,6 +1,6 @@
 """How far generated pictures are from real ones, as distances between the distributions of their features.
 
-The features are those of any network, ``(N, D)`` arrays: `kerasarch.training.feature_classifier` trains one.
+The features are those of any network, ``(N, D)`` arrays: `kerasarch.training.train_feature_classifier` trains one.
 """
 
 from typing import NamedTuple

@@ -10,6 +10,8 @@ from kerasarch.lazy import lazy_names
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
     from kerasarch.training.early_stopping import EarlyStopping
+    from kerasarch.training.feature_classifier import FeatureClassifier, train_feature_classifier
+    from kerasarch.training.generative_options import AdversarialOptions, GenerativeOptions
     from kerasarch.training.gradients import grad, value_and_grad
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Accuracy": "objective",
+    "AdversarialOptions": "generative_options",
     "ArrayBatches": "arrays",
     "EarlyStopping": "early_stopping",
+    "FeatureClassifier": "feature_classifier",
+    "GenerativeOptions": "generative_options",
     "GradualUnfreezing": "unfreezing",
     "GroupOptimizer": "group_optimizer",
     "LayerGroup": "groups",
@@ -42,14 +47,18 @@ _HOMES = {
     "group_rates": "rates",
     "layer_groups": "groups",
     "plan": "strategies",
+    "train_feature_classifier": "feature_classifier",
     "train_strategies": "transfer",
     "value_and_grad": "gradients",
 }
 
 __all__ = [
     "Accuracy",
+    "AdversarialOptions",
     "ArrayBatches",
     "EarlyStopping",
+    "FeatureClassifier",
+    "GenerativeOptions",
     "GradualUnfreezing",
     "GroupOptimizer",
     "LayerGroup",
@@ -64,6 +73,7 @@ __all__ = [
     "group_rates",
     "layer_groups",
     "plan",
+    "train_feature_classifier",
     "train_strategies",
     "value_and_grad",
 ]
