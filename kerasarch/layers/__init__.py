@@ -23,7 +23,6 @@ from kerasarch.layers.preactivation_block import PreactivationBasicBlock, Preact
 from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
 from kerasarch.layers.self_attention_2d import SelfAttention2D
-from kerasarch.layers.spatial_norm import SpatialNorm
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
 from kerasarch.layers.vector_quantizer import VectorQuantizer
@@ -58,7 +57,6 @@ __all__ = [
     "PreactivationBottleneckBlock",
     "ReflectionPadding",
     "SelfAttention2D",
-    "SpatialNorm",
     "SpectralNormalization",
     "SymmetricMaxPooling",
     "VectorQuantizer",

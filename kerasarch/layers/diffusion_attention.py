@@ -19,7 +19,7 @@ class DiffusionAttention(keras.layers.Layer):
     Args:
         groups: Groups of the normalisation.
         head_width: Channels of a head; None for a single head.
-        spatial: Normalise with [`SpatialNorm`][kerasarch.layers.SpatialNorm], which takes a second map.
+        spatial: Normalise with ``SpatialNorm``, which takes a second map.
         epsilon: Added to the variance.
         data_format: ``"channels_last"`` or ``"channels_first"``; None takes ``keras.config.image_data_format()``.
         **kwargs: Passed to ``keras.layers.Layer``.

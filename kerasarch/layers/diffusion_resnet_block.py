@@ -23,7 +23,7 @@ class DiffusionResNetBlock(keras.layers.Layer):
     An embedding, of the time step for instance, is projected to the channels and enters after the first convolution:
     added (``"shift"``), or as scale and shift of the second normalisation, ``norm2(h) * (1 + scale) + shift``
     (``"scale_shift"``: Dhariwal & Nichol, 2021, eq. 1, https://arxiv.org/abs/2105.05233). ``"spatial"`` takes a map
-    instead, and both normalisations are [`SpatialNorm`][kerasarch.layers.SpatialNorm].
+    instead, and both normalisations are ``SpatialNorm``.
 
     Args:
         filters: Output channels.

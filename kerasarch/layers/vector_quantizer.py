@@ -93,11 +93,11 @@ class VectorQuantizer(keras.layers.Layer):
                 name="counts", shape=(self.codes,), initializer="ones", trainable=False, autocast=False
             )
         if self.decay is not None:
-            # e_i = m_i / N_i holds from the start
+            # e_i = m_i / N_i holds from the start; copied, because JAX may not be given one array for two variables
             self.sums = self.add_weight(
                 name="sums", shape=(self.codes, width), initializer="zeros", trainable=False, autocast=False
             )
-            self.sums.assign(self.codebook)
+            self.sums.assign(ops.copy(self.codebook))
 
     def nearest(self, z: Any) -> Any:  # (B, ..., D)
         """Return the index of the nearest code for each vector: ``(B, ...)``, int32."""

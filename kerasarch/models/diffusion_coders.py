@@ -17,8 +17,8 @@ from kerasarch.layers import (
     DiffusionDownsample,
     DiffusionResNetBlock,
     DiffusionUpsample,
-    SpatialNorm,
 )
+from kerasarch.layers.spatial_norm import SpatialNorm
 
 SPATIAL_GROUPS = 32  # diffusers' SpatialNorm knows no other number
 

@@ -1,8 +1,8 @@
 """Encoder and decoder of VQ-VAE, and the prior over its codes.
 
 Papers: van den Oord et al., 2017, section 4.1 (https://arxiv.org/abs/1711.00937): strided 4x4 convolutions, two
-residual blocks (ReLU, 3x3, ReLU, 1x1), and the mirror image with transposed convolutions. The prior is PixelCNN: van den
-Oord et al., 2016, table 1 (https://arxiv.org/abs/1601.06759), over an embedding of the codes.
+residual blocks (ReLU, 3x3, ReLU, 1x1), and the mirror image with transposed convolutions. The prior is PixelCNN: van
+den Oord et al., 2016, table 1 (https://arxiv.org/abs/1601.06759), over an embedding of the codes.
 
 Where we differ: any number of halvings and any size of picture; the prior's first kernel is 5x5, for grids that are
 smaller than the 28x28 pictures which the paper's 7x7 is for.
