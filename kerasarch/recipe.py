@@ -39,7 +39,7 @@ SUPPORTED_APIS = range(1, API + 1)
 
 RESERVED = frozenset(
     ("backend", "seed", "out", "config", "smoke", "check", "resume", "offline", "devices")
-) | frozenset(("seeds", "json", "traceback", "help", "tensorboard", "run"))
+) | frozenset(("seeds", "json", "traceback", "help", "tensorboard", "monitor", "run"))
 """Names that belong to the runner; no recipe may have an option called so."""
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {

@@ -73,6 +73,13 @@ def parameters(resuming: bool = False) -> list[click.Parameter]:
         ),
         RunnerOption(["--resume"], metavar="RUN", help="Go on with this run, as the command resume does."),
         switch("--tensorboard", "Write TensorBoard logs into the run's folder too."),
+        RunnerOption(
+            ["--monitor"],
+            type=click.IntRange(0),
+            default=50,
+            metavar="N",
+            help="Look at gradients and weights at least every N steps; 0: never. [a whole number >= 0; default: 50]",
+        ),
         switch("--json", "Print one JSON object on stdout, and nothing else there.", "as_json"),
     ]
 

@@ -20,6 +20,10 @@ from kerasarch.runs.record import Recorder, lines
 SECONDS, BATCHES = "KERASARCH_CHECKPOINT_SECONDS", "KERASARCH_CHECKPOINT_BATCHES"
 """Environment variables: seconds or batches between two checkpoints."""
 SMOKE_STEPS = 8
+TENSORBOARD = frozenset(("epoch", "log", "monitor", "weights"))
+"""Kinds of lines that TensorBoard gets as well."""
+MONITOR = 50
+"""Steps between two looks at gradients and weights, at most."""
 
 
 class ActiveRun:
@@ -32,6 +36,7 @@ class ActiveRun:
         check: End at `ready`.
         offline: Fetch nothing.
         tensorboard: Write TensorBoard logs as well.
+        monitor: Look at gradients and weights every so many steps; 0 for never.
         resume: Go on from the checkpoints.
         quiet: Print nothing; the log is written all the same.
 
@@ -48,12 +53,14 @@ class ActiveRun:
         check: bool = False,
         offline: bool = False,
         tensorboard: bool = False,
+        monitor: int = MONITOR,
         resume: bool = False,
         quiet: bool = False,
     ):
         self.folder, self.dir = folder, folder.path
         self.seed, self.smoke, self.offline, self._check = seed, smoke, offline, check
         self.max_steps: int | None = SMOKE_STEPS if smoke else None
+        self.monitor = monitor
         self.watch, self.step, self._quiet = Watch(), 0, quiet
         self._recorder, self._parts = Recorder(self.dir / METRICS), Parts(self.dir)
         self.checkpoints = Checkpoints(self.dir / CHECKPOINTS, self.say)
@@ -226,7 +233,7 @@ class ActiveRun:
     def record(self, **fields: Any) -> None:
         """Write a line into ``metrics.jsonl``, and numbers into TensorBoard's log where one is kept."""
         self._recorder.write(**fields)
-        if self._board is not None and fields.get("kind") in ("epoch", "log"):
+        if self._board is not None and fields.get("kind") in TENSORBOARD:
             self._board.write(fields)
 
     def checkpoint_is_due(self, epoch_end: bool = False) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kerasarch.errors import KerasarchError, RunError, UsageError
 from kerasarch.recipe import Recipe
-from kerasarch.runs.active import ActiveRun
+from kerasarch.runs.active import MONITOR, ActiveRun
 from kerasarch.runs.atomic import plain, write_json
 from kerasarch.runs.environment import choose_backend, environment
 from kerasarch.runs.folder import ENVIRONMENT, RESULT, RunFolder, now, process
@@ -37,6 +37,7 @@ class Request:
         offline: Fetch nothing.
         devices: Devices that may be seen, as ``CUDA_VISIBLE_DEVICES`` takes them; ``cpu`` for none.
         tensorboard: Write TensorBoard logs as well.
+        monitor: Look at gradients and weights every so many steps; 0 for never.
         argv: The command.
         traceback: Let unexpected errors through instead of one line.
         quiet: Print nothing.
@@ -54,6 +55,7 @@ class Request:
     offline: bool = False
     devices: str | None = None
     tensorboard: bool = False
+    monitor: int = MONITOR
     argv: list[str] = dataclasses.field(default_factory=list)
     traceback: bool = False
     quiet: bool = False
@@ -89,6 +91,7 @@ def run(
     smoke: bool = False,
     offline: bool = False,
     tensorboard: bool = False,
+    monitor: int = MONITOR,
     quiet: bool = False,
     **options: Any,
 ) -> Outcome:
@@ -102,6 +105,7 @@ def run(
         smoke: A quick trial.
         offline: Fetch nothing.
         tensorboard: Write TensorBoard logs as well.
+        monitor: Look at gradients and weights every so many steps; 0 for never.
         quiet: Print nothing.
         **options: The recipe's options.
 
@@ -121,7 +125,7 @@ def run(
         found = load_recipe(name)
     request = Request(
         found, name, options, dict.fromkeys(options, "Python"), backend, seed, Path(out), smoke,
-        offline=offline, tensorboard=tensorboard, quiet=quiet, traceback=True,
+        offline=offline, tensorboard=tensorboard, monitor=monitor, quiet=quiet, traceback=True,
     )  # fmt: skip
     outcome = execute(request)
     if outcome.status == "interrupted":
@@ -152,6 +156,7 @@ def execute(request: Request) -> Outcome:
         "offline": request.offline,
         "devices": request.devices,
         "tensorboard": request.tensorboard,
+        "monitor": request.monitor,
         "source": _address(request.name, source),
         "expect": dict(recipe.expect),
         "task": recipe.task,
@@ -233,7 +238,8 @@ def resume(
     request = Request(
         recipe, folder.recipe, values, {}, chosen, int(facts["seed"]), folder.path.parent.parent,
         bool(facts.get("smoke")), False, bool(facts.get("offline")) if not offline else True,
-        devices or facts.get("devices"), bool(facts.get("tensorboard")), argv or sys.argv, traceback, quiet,
+        devices or facts.get("devices"), bool(facts.get("tensorboard")), int(facts.get("monitor", MONITOR)),
+        argv or sys.argv, traceback, quiet,
     )  # fmt: skip
     return _carry_out(folder, recipe, values, chosen, request, resume=True)
 
@@ -258,7 +264,7 @@ def _carry_out(
     try:
         active = ActiveRun(
             folder, seed=request.seed, smoke=request.smoke, check=request.check, offline=request.offline,
-            tensorboard=request.tensorboard, resume=resume, quiet=request.quiet,
+            tensorboard=request.tensorboard, monitor=request.monitor, resume=resume, quiet=request.quiet,
         )  # fmt: skip
         with active.watch.listening(), warnings_to(active), logging_to(active):
             _prepare(backend, request)

@@ -31,6 +31,7 @@ from kerasarch.runs.state import (
     set_random_states,
     variables_of,
 )
+from kerasarch.runs.watching import Watching
 
 _CHECK_SECONDS = 0.25
 """How often the losses are looked at: each look waits for the accelerator."""
@@ -90,7 +91,7 @@ class Phase:
             self.run.say(f"{self.name}: going on at {where} of {self.epochs} epochs, from checkpoint {found.name}")
             self._build()
         callbacks = PhaseCallbacks(self, found)
-        with self.run.watch.waiting(), contextlib.closing(callbacks.progress):
+        with self.run.watch.waiting(), contextlib.closing(callbacks.progress), callbacks.watching.ending():
             if self.batch and self.epoch < self.epochs:
                 callbacks.keep = True  # the end of fit may change weights, an optimizer's average for instance
                 self._fit(callbacks, self.epoch + 1)
@@ -201,6 +202,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.progress = Progress(phase.name, phase.epochs, steps, phase.run.tell, phase.run.note)
         self.points = max((steps or _CURVE_POINTS) // _CURVE_POINTS, 1)
         self.end_logs: dict[str, float] = {}
+        self.watching = Watching(phase.run, phase.name, None if steps is None else steps * phase.epochs)
         super().__init__(
             [*phase.user, self.ears], add_history=True, model=phase.model, epochs=phase.epochs, steps=steps
         )
@@ -236,6 +238,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             self._history.epoch = list(range(phase.epoch))
             self.random = self.found.state["random"] if phase.batch else None
             self.found = None
+        self.watching.begin(phase.model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Seed the epoch, go to its place in the data; in an epoch that goes on, put metrics back."""
@@ -261,6 +264,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             set_random_states(self.random, self.generators)
             self.random = None
         super().on_train_batch_begin(batch, logs)
+        self.watching.before_step()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Tell the callbacks, look for losses that are no numbers, save now and then, and stop if asked."""
@@ -269,6 +273,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         done = batch + 1 + self._began_at()
         phase.run.step += done - phase.batch
         phase.batch = done
+        self.watching.after_step(logs)
         if isinstance(logs, dict):
             self.losses.append((done, {name: value for name, value in logs.items() if name.endswith("loss")}))
         now = time.monotonic()
@@ -290,6 +295,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Tell the callbacks, log the epoch, save."""
         phase = self.phase
+        self.watching.end_epoch()
         self._look()
         super().on_epoch_end(epoch, logs)
         values = {name: float(value) for name, value in self.ears.logs.items()}

@@ -13,6 +13,7 @@ from kerasarch.backends.seeding import set_random_seed
 from kerasarch.errors import TrainingError, UsageError
 from kerasarch.runs.progress import Progress
 from kerasarch.runs.state import assign, random_state, seed_of, separate_averages, variables_of
+from kerasarch.runs.watching import Watching
 
 
 class RunCallback(keras.callbacks.Callback):
@@ -30,6 +31,7 @@ class RunCallback(keras.callbacks.Callback):
         self._progress: Progress | None = None
         self._began, self._trained = 0.0, False
         self._initial_epoch: int | None = None
+        self._watching: Watching | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore the last finished epoch and let ``fit`` begin with the next one.
@@ -42,6 +44,8 @@ class RunCallback(keras.callbacks.Callback):
         self._progress = Progress(self.name, epochs, steps, self._run.tell, self._run.note)
         self._run.watch.boundaries += 1
         self._initial_epoch = self.model._initial_epoch
+        self._watching = Watching(self._run, self.name, None if steps is None else steps * epochs)
+        self._watching.begin(self.model)
         found = self._run.found_phase(self.name)
         if found is None:
             return
@@ -74,9 +78,16 @@ class RunCallback(keras.callbacks.Callback):
         if self._progress is not None:
             self._progress.begin_epoch(epoch)
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Decide whether to look at this step."""
+        if self._watching is not None:
+            self._watching.before_step()
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count; a quick trial (``--smoke``) ends after a few batches."""
         self._run.step += 1
+        if self._watching is not None:
+            self._watching.after_step(logs)
         if self._progress is not None:
             self._progress.step()
         if self._run.watch.received is not None:
@@ -87,6 +98,8 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log, save, and stop if asked."""
+        if self._watching is not None:
+            self._watching.end_epoch()
         values = {name: float(value) for name, value in (logs or {}).items()}
         for name, value in values.items():
             if name.endswith("loss") and not math.isfinite(value):
@@ -106,6 +119,8 @@ class RunCallback(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Save what was trained: a resumed run does not train it again. Look at each batch no longer."""
         self._run.watch.boundaries -= 1
+        if self._watching is not None:
+            self._watching.end()
         separate_averages(self.model)
         if self._trained:
             self.stopped = bool(self.model.stop_training)

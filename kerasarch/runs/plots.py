@@ -53,7 +53,7 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
             *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=8,
             handlelength=3.5,
         )  # fmt: skip
-    return _png(figure) if drawn else None
+    return png_of(figure) if drawn else None
 
 
 def _name_parts(axes: Any, phases: Mapping[str, Sequence[Any]]) -> None:
@@ -116,7 +116,7 @@ def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
     lower.set_xlabel("epoch, all phases")
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    return png_of(figure)
 
 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -139,7 +139,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
         axes.set_yticks(range(len(classes)), classes, fontsize=7)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    return _png(figure)
+    return png_of(figure)
 
 
 def picture(image: Any, pixels: int = 96) -> str:
@@ -165,7 +165,8 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _png(figure: Any) -> str:
+def png_of(figure: Any) -> str:
+    """Return a matplotlib figure as a PNG in base64."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=140)
     return base64.b64encode(data.getvalue()).decode()

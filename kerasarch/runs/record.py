@@ -46,12 +46,18 @@ class Record:
         batches: For each phase the lines between, with ``loss`` at a ``step`` of the phase.
         logged: Lines of ``run.log``, by step.
         events: Entries of the timeline.
+        looks: For each phase the lines on gradients, by step.
+        weights: For each phase the lines with histograms of weights, by step.
+        warnings: Warnings of training's health, in order.
     """
 
     phases: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     batches: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     logged: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     events: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    looks: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    weights: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    warnings: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def read_record(path: Path) -> Record:
@@ -64,6 +70,8 @@ def read_record(path: Path) -> Record:
     batches: dict[str, dict[int, dict[str, Any]]] = {}
     logged: dict[int, dict[str, Any]] = {}
     events: dict[str, dict[str, Any]] = {}
+    by_step: dict[str, dict[str, dict[int, dict[str, Any]]]] = {"monitor": {}, "weights": {}}
+    warnings: dict[tuple[str, str, str], dict[str, Any]] = {}
     for line in lines(path):
         kind = line.get("kind")
         if kind == "epoch":
@@ -72,15 +80,26 @@ def read_record(path: Path) -> Record:
             batches.setdefault(line["phase"], {})[line["step"]] = line
         elif kind == "log":
             logged.setdefault(line["step"], {}).update(line)
+        elif kind in by_step:
+            by_step[kind].setdefault(line["phase"], {})[line["step"]] = line
+        elif kind == "warning":
+            warnings.setdefault((line["phase"], line["name"], line["part"]), line)
         elif kind is not None:
             key = json.dumps({name: value for name, value in line.items() if name != "time"}, sort_keys=True)
             events.setdefault(key, line)
     return Record(
-        {phase: [rows[index] for index in sorted(rows)] for phase, rows in epochs.items()},
-        {phase: [rows[index] for index in sorted(rows)] for phase, rows in batches.items()},
+        _in_order(epochs),
+        _in_order(batches),
         [logged[step] for step in sorted(logged)],
         list(events.values()),
+        _in_order(by_step["monitor"]),
+        _in_order(by_step["weights"]),
+        list(warnings.values()),
     )
+
+
+def _in_order(phases: dict[str, dict[int, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {phase: [rows[index] for index in sorted(rows)] for phase, rows in phases.items()}
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

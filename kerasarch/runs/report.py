@@ -7,6 +7,7 @@ from typing import Any
 from kerasarch.runs import plots
 from kerasarch.runs.atomic import write_file
 from kerasarch.runs.folder import FIGURES, METRICS, REPORT, RunFolder
+from kerasarch.runs.health_report import health
 from kerasarch.runs.page import escape, figure, number, page, table
 from kerasarch.runs.parts import Parts, slug
 from kerasarch.runs.record import Record, read_record
@@ -32,6 +33,7 @@ def write_report(folder: RunFolder) -> Path:
         _results(folder),
         _section("Learning curves", _curves(record)),
         _section("Learning rates and open groups", _rates(record)),
+        _section("Health of training", health(record)),
         _section("Comparison", "".join(table(part["rows"], part["caption"]) for part in parts.read("table"))),
         _section("Confusion matrix", _confusion(parts)),
         _section("Example predictions", _examples(parts)),
