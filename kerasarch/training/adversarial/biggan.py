@@ -20,7 +20,7 @@ class BigGAN(GAN):
     Batches are divided among the discriminator's steps, see `GAN`. Where they differ: the paper draws the labels of
     generated pictures uniformly; here they are the batch's, which is the same for balanced data.
 
-    Logs, besides those of `GAN`: ``orthogonal_penalty``.
+    Logs, besides those of `GAN`: ``orthogonal_penalty``, which is part of ``generator_loss``.
 
     Args:
         generator: Latents and labels to pictures.
@@ -49,4 +49,4 @@ class BigGAN(GAN):
         if not self.orthogonal:
             return loss, logs
         term = orthogonal_penalty(kernels_of(self.generator), self.orthogonal)
-        return loss + term, {**logs, "orthogonal_penalty": term}
+        return loss + term, {**logs, "generator_loss": loss + term, "orthogonal_penalty": term}

@@ -29,6 +29,7 @@ def interpolate(real: Any, fake: Any, mix: Any) -> Any:
         fake: Generated pictures of the same shape.
         mix: Numbers from 0 to 1, ``(B,)``.
     """
+    real = ops.convert_to_tensor(real)
     mix = ops.reshape(ops.cast(mix, real.dtype), (-1,) + (1,) * (len(real.shape) - 1))
     return mix * real + (1 - mix) * ops.cast(fake, real.dtype)
 

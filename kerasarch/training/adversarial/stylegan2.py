@@ -29,9 +29,9 @@ class StyleGAN2(GAN):
     Args:
         generator: A ``kerasarch.models.StyleGAN2Generator``.
         discriminator: Pictures to scores.
-        r1: Weight of R1, gamma. (The authors' code takes 0.0002 * pixels / batch for small data sets.)
+        r1_weight: Weight of R1, gamma. (The authors' code takes 0.0002 * pixels / batch for small data sets.)
         r1_interval: Steps from one to the next; 0 for never.
-        path: Weight of the path-length regularisation.
+        path_weight: Weight of the path-length regularisation.
         path_interval: Steps from one to the next, 8 in the paper and 4 in the authors' code; 0 for never.
         mixing: Probability that a picture has two styles.
         **kwargs: As for `GAN`; ``discriminator_steps`` and ``penalty`` are fixed.
@@ -45,35 +45,33 @@ class StyleGAN2(GAN):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        r1: float = 10.0,
+        r1_weight: float = 10.0,
         r1_interval: int = 16,
-        path: float = 2.0,
+        path_weight: float = 2.0,
         path_interval: int = 8,
         mixing: float = 0.9,
         **kwargs: Any,
     ):
         for name, only in (("discriminator_steps", 1), ("penalty", None)):
             if kwargs.get(name, only) != only:
-                raise UsageError(f"StyleGAN2: received {name}={kwargs[name]!r}. Expected it left out; see r1 and path.")
+                raise UsageError(
+                    f"StyleGAN2: received {name}={kwargs[name]!r}. Expected it left out; see r1_weight and path_weight."
+                )
         super().__init__(generator, discriminator, **kwargs)
-        if not 0 <= mixing <= 1 or min(r1, path) < 0:
+        if not 0 <= mixing <= 1 or min(r1_weight, path_weight) < 0:
             raise UsageError(
-                f"Received mixing={mixing}, r1={r1}, path={path}. Expected a probability, and weights from 0 on."
+                f"Received mixing={mixing}, r1_weight={r1_weight}, path_weight={path_weight}. Expected a "
+                "probability, and weights from 0 on."
             )
         if not hasattr(generator, "mapping") or not hasattr(generator, "synthesis"):
             raise UsageError(
                 f"Received {generator.name} as generator. Expected a StyleGAN2Generator, with mapping and synthesis."
             )
-        self.r1, self.r1_interval, self.path, self.path_interval, self.mixing = (
-            r1,
-            r1_interval,
-            path,
-            path_interval,
-            mixing,
-        )
-        self.path_length = PathLength(path, name="path_length")
-        self.lazy_r1 = Lazily(r1_interval if r1 else 0, ["r1_penalty"], name="lazy_r1")
-        self.lazy_path = Lazily(path_interval if path else 0, ["path_penalty", "path_length"], name="lazy_path")
+        self.r1_weight, self.r1_interval = r1_weight, r1_interval
+        self.path_weight, self.path_interval, self.mixing = path_weight, path_interval, mixing
+        self.path_length = PathLength(path_weight, name="path_length")
+        self.lazy_r1 = Lazily(r1_interval if r1_weight else 0, ["r1_penalty"], name="lazy_r1")
+        self.lazy_path = Lazily(path_interval if path_weight else 0, ["path_penalty", "path_length"], name="lazy_path")
 
     def discriminator_step(self, images: Any, labels: Any) -> dict[str, Any]:
         """Train the discriminator, and every few steps its smoothness."""
@@ -92,7 +90,7 @@ class StyleGAN2(GAN):
         """Train the discriminator for R1 alone."""
 
         def loss(images: Any) -> tuple[Any, Any]:
-            penalty = r1_penalty(lambda x: self.scores(x, labels), images, self.r1)
+            penalty = r1_penalty(lambda x: self.scores(x, labels), images, self.r1_weight)
             return penalty * self.r1_interval, penalty
 
         _, penalty = self.minimize("discriminator", loss, images, has_aux=True)
