@@ -23,6 +23,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Results": {
         "runs": "List, show and compare runs, and open their reports",
+        "sample": "Draw pictures from the model of a generative run",
     },
     "Your own": {
         "copy": "Copy a recipe's source into a file of yours",

@@ -52,10 +52,18 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     )
 
 
-def figure(png: str, alt: str, caption: str = "") -> str:
-    """Write a picture, its PNG given as base64."""
+def figure(png: str, alt: str, caption: str = "", *, plot: bool = True) -> str:
+    """Write a picture, its PNG given as base64.
+
+    Args:
+        png: The picture.
+        alt: What it shows.
+        caption: Below it.
+        plot: Whether it is drawn in dark ink on white, which is inverted on a dark page; photos are not.
+    """
+    style = ' class="plot"' if plot else ""
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="data:image/png;base64,{png}" alt="{escape(alt)}">{words}</figure>'
+    return f'<figure><img{style} src="data:image/png;base64,{png}" alt="{escape(alt)}">{words}</figure>'
 
 
 def _is_number(value: Any) -> bool:

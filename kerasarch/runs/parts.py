@@ -43,7 +43,9 @@ class Parts:
         figure.savefig(data, format="png", dpi=150)
         self._make(self.figures_folder)
         write_file(self.figures_folder / f"{slug(name)}.png", lambda file: file.write(data.getvalue()))
-        self._json(f"figure-{slug(name)}", {"name": name, "caption": caption})
+        # What is transparent suits any page; what holds pictures must not be inverted.
+        plot = figure.patch.get_alpha() != 0 and not any(axes.images for axes in figure.axes)
+        self._json(f"figure-{slug(name)}", {"name": name, "caption": caption, "plot": plot})
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
         """Keep a table."""

@@ -1,0 +1,245 @@
+"""``kerasarch sample RUN``: pictures from the model of a generative run, on any backend."""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasarch.commands import console
+from kerasarch.commands.run_argument import RunName
+from kerasarch.errors import PluginError, UsageError
+from kerasarch.runs.folder import MODEL, RunFolder, find
+from kerasarch.typing import BACKENDS
+
+GRID_CELL = 64
+"""Pixels that a picture in the grid measures at least, so that small ones can be looked at."""
+
+
+@click.command(short_help="Draw pictures from the model of a generative run")
+@click.argument("run", metavar="RUN", type=RunName())
+@click.option("--n", "count", type=int, default=64, show_default=True, help="Pictures to draw.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same pictures.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("samples.png"),
+    show_default=True,
+    help="PNG file with all pictures side by side.",
+)
+@click.option("--labels", metavar="A,B,...", help="Classes to draw in turn, by number or name. [default: all]")
+@click.option("--truncation", type=float, default=1.0, help="Above 0, at most 1: less is less varied. [default: 1]")
+@click.option(
+    "--separate",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write each picture into this folder too, in its own size.",
+)
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Picture, or folder of pictures, for a run that translates pictures.",
+)
+@click.option("--reverse", is_flag=True, help="Translate from the second domain to the first.")
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), metavar="NAME", help="jax, tensorflow or torch. [default: the run's own]"
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are kept.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: what was written.")
+def command(
+    run: str,
+    count: int,
+    seed: int,
+    out: Path,
+    labels: str | None,
+    truncation: float,
+    separate: Path | None,
+    source: Path | None,
+    reverse: bool,
+    backend: str | None,
+    runs: Path,
+    as_json: bool,
+) -> None:
+    """Draw pictures from the model that a generative run saved.
+
+    RUN is the path of a run's folder, its short id or the beginning of it, `latest`, or `RECIPE/latest`.
+    """
+    if count < 1:
+        raise UsageError(f"--n: received {count}, expected a whole number from 1 on.")
+    if seed < 0:
+        raise UsageError(f"--seed: received {seed}, expected a whole number from 0 on.")
+    if not 0 < truncation <= 1:
+        raise UsageError(f"--truncation: received {truncation:g}, expected a number above 0 and at most 1.")
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out: received {out}, expected a file that ends in .png.")
+    folder = find(run, runs)
+    path = model_of(folder)
+    given = read_pictures(source) if source is not None else None
+    model = load_sampler(path, folder, backend)
+    images = draw(model, count, seed, labels, truncation, given, reverse)
+
+    from kerasarch.runs.pictures import enlarged, tile, write_picture
+
+    write_picture(out, tile([enlarged(image, GRID_CELL) for image in images]))
+    files = []
+    if separate is not None:
+        wide = max(len(str(len(images) - 1)), 4)
+        files = [separate / f"{number:0{wide}d}.png" for number in range(len(images))]
+        for file, image in zip(files, images, strict=True):
+            write_picture(file, image)
+    if as_json:
+        console.say_json({"grid": str(out), "pictures": [str(file) for file in files], "count": len(images)})
+        return
+    console.say(f"{len(images)} pictures of {folder.recipe} {folder.id}: {out}")
+    if separate is not None:
+        console.say(f"One by one: {separate}")
+
+
+def model_of(folder: RunFolder) -> Path:
+    """Return the file of a run's model.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = folder.path / MODEL
+    if path.is_file():
+        return path
+    status = folder.status
+    if status in ("interrupted", "died", "failed"):
+        raise UsageError(
+            f"run {folder.id} is {status} and has no {MODEL} yet. Go on with it: kerasarch resume {folder.path}"
+        )
+    if status in ("running", "created"):
+        raise UsageError(f"run {folder.id} is still going on and has no {MODEL} yet. Wait for its end.")
+    raise UsageError(f"run {folder.id} of {folder.recipe} ({status}) has no {MODEL}: nothing can be drawn from it.")
+
+
+def load_sampler(path: Path, folder: RunFolder, backend: str | None) -> Any:
+    """Choose the backend, import Keras and open a run's model.
+
+    Raises:
+        UsageError: The run is not a generative one.
+        WeightsError: The file is damaged, or its classes are not to be found.
+        BackendError: The backend is not there.
+    """
+    from kerasarch.errors import WeightsError
+    from kerasarch.runs.environment import choose_backend
+
+    os.environ["KERAS_BACKEND"] = choose_backend(backend or folder.run.get("backend"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    from kerasarch import models
+
+    importlib.import_module("kerasarch.layers")  # its classes are registered when it is imported
+
+    import_plugins()
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, ImportError) as error:
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise WeightsError(
+            f"{path} cannot be opened ({reason}). It may be damaged, or hold classes of another version or of a plugin."
+        ) from error
+    if not isinstance(model, models.Sampler):
+        raise UsageError(
+            f"run {folder.id} of {folder.recipe} is no generative run: its {MODEL} is a {type(model).__name__}, which "
+            f"draws no pictures. See what it found: kerasarch runs show {folder.id}"
+        )
+    return model
+
+
+def import_plugins() -> None:
+    """Import what plugins offer as models and layers, which registers their classes. A broken one is passed over."""
+    from kerasarch.registry import KINDS, entries
+
+    for kind in KINDS:
+        if kind == "recipes":
+            continue  # they hold no classes, and may not import Keras
+        for entry in entries(kind):
+            if not entry.builtin:
+                # Whether its classes are needed shows when the file is opened.
+                with contextlib.suppress(PluginError):
+                    entry.load()
+
+
+def draw(
+    model: Any,
+    count: int,
+    seed: int,
+    labels: str | None,
+    truncation: float,
+    given: Sequence[Any] | None,
+    reverse: bool,
+) -> list[Any]:
+    """Draw or translate pictures.
+
+    Raises:
+        UsageError: An option does not fit the model.
+    """
+    from kerasarch.models import Translator
+
+    if isinstance(model, Translator):
+        if given is None:
+            raise UsageError("this run translates pictures: give some to begin with, --input PATH.")
+        if labels is not None or truncation != 1:
+            raise UsageError("--labels and --truncation do not apply to a run that translates pictures.")
+        return list(model.translate(given[:count], seed=seed, reverse=reverse))
+    if given is not None or reverse:
+        raise UsageError("--input and --reverse are for runs that translate pictures; this one draws them from noise.")
+    return list(model.sample(count, seed, read_labels(labels, model.class_names), truncation))
+
+
+def read_labels(text: str | None, names: Sequence[str] | None) -> list[int] | None:
+    """Read ``--labels``: numbers or names of classes, separated by commas.
+
+    Raises:
+        UsageError: The model has no classes, or not these.
+    """
+    if text is None:
+        return None
+    if names is None:
+        raise UsageError("--labels: this run's model was trained without labels and cannot be asked for a class.")
+    found = []
+    for word in (word.strip() for word in text.split(",")):
+        if word in names:
+            found.append(list(names).index(word))
+        elif word.isdecimal() and int(word) < len(names):
+            found.append(int(word))
+        else:
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            raise UsageError(
+                f"--labels: received {word!r}, expected numbers from 0 to {len(names) - 1} or names: {shown}."
+            )
+    return found
+
+
+def read_pictures(source: Path) -> list[Any]:
+    """Read a picture, or those of a folder in the order of their names.
+
+    Raises:
+        UsageError: There is nothing there.
+        DataError: A file is no picture.
+    """
+    from kerasarch.data.decode import decode
+
+    source = source.expanduser()
+    if source.is_file():
+        return [decode(source)]
+    if not source.is_dir():
+        raise UsageError(f"--input: there is no file or folder {source}.")
+    files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise UsageError(f"--input: the folder {source} holds no files.")
+    return [decode(path) for path in files]
