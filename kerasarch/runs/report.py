@@ -158,7 +158,8 @@ def _figures(folder: RunFolder, parts: Parts) -> str:
         path = folder.path / FIGURES / f"{slug(part['name'])}.png"
         if path.is_file():
             png = base64.b64encode(path.read_bytes()).decode()
-            drawn.append(figure(png, part["caption"] or part["name"], part["caption"] or part["name"]))
+            words = part["caption"] or part["name"]
+            drawn.append(figure(png, words, words, plot=part.get("plot", True)))
     return "".join(drawn)
 
 
