@@ -29,8 +29,8 @@ class Scope(keras.StatelessScope):
     def add_loss(self, loss: Any) -> None:
         """Refuse: what a layer adds would be lost on JAX, and counted on the other backends."""
         raise UsageError(
-            "A layer added a loss (add_loss, activity_regularizer) inside a training step or a differentiation. Expected"
-            " the loss to be computed there from the layer's output; regularizers of weights are in network.losses."
+            "A layer added a loss (add_loss, activity_regularizer) in a training step or a differentiation. Expected "
+            "its loss to be computed there from the output; regularizers of weights are in network.losses."
         )
 
     def add_update(self, update: tuple[keras.Variable, Any]) -> None:

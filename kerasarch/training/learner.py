@@ -122,7 +122,8 @@ class Learner(keras.Model):
         """Trainable variables of the network that the attribute ``name`` holds; None stands for the whole learner."""
         owner: Any = self if name is None else getattr(self, name, None)
         if not hasattr(owner, "trainable_variables"):
-            layers = [key for key, value in vars(self).items() if isinstance(value, keras.Layer)]
+            held = vars(self) | vars(self).get("_modules", {})  # where PyTorch keeps them
+            layers = sorted(key for key, value in held.items() if isinstance(value, keras.Layer))
             raise UsageError(f"{self.name}: received the name {name!r}. Expected a network of the learner: {layers}.")
         return owner.trainable_variables
 
