@@ -1,0 +1,131 @@
+"""The monitor sees the true gradients and leaves no trace in what is computed."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasarch.training.monitor import Monitor
+
+
+def model_of(optimizer, seed=0):
+    keras.utils.set_random_seed(seed)
+    layers = [keras.Input((5,)), keras.layers.Dense(7, "tanh", name="first"), keras.layers.Dense(3, name="second")]
+    model = keras.Sequential(layers)
+    model.compile(optimizer, "mse")
+    return model
+
+
+def data():
+    numbers = np.random.default_rng(1)
+    return numbers.normal(size=(8, 5)).astype("float32"), numbers.normal(size=(8, 3)).astype("float32")
+
+
+def native_norms(model, x, y, backend):
+    """Norm of each layer's gradient of the mean squared error, by the backend's own differentiation."""
+    values = [ops.convert_to_numpy(variable.value) for variable in model.trainable_variables]
+
+    def loss(numpy, a, b, c, d):
+        return numpy.mean((numpy.tanh(x @ a + b) @ c + d - y) ** 2)
+
+    if backend == "jax":
+        import jax
+
+        found = jax.grad(lambda parts: loss(jax.numpy, *parts))(values)
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        parts = [tf.Variable(value) for value in values]
+        with tf.GradientTape() as tape:
+            a, b, c, d = parts
+            value = tf.reduce_mean((tf.matmul(tf.tanh(tf.matmul(x, a) + b), c) + d - y) ** 2)
+        found = tape.gradient(value, parts)
+    else:
+        import torch
+
+        parts = [torch.tensor(value, requires_grad=True) for value in values]
+        x, y = torch.tensor(x), torch.tensor(y)
+        loss(torch, *parts).backward()
+        found = [part.grad for part in parts]
+    squares = [float(np.sum(np.asarray(gradient, "float64") ** 2)) for gradient in found]
+    return {"first": (squares[0] + squares[1]) ** 0.5, "second": (squares[2] + squares[3]) ** 0.5}
+
+
+class Look(keras.callbacks.Callback):
+    """Looks at every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.logs, self.changes = [], [], []
+
+    def on_train_begin(self, logs=None):
+        self.monitor = Monitor.on(self.model)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.monitor.armed = self.monitor.weights = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(self.monitor.seen())
+        self.logs.append(dict(logs))
+        self.changes.append([b - a for a, b in zip(self.monitor.before, self.monitor.after, strict=True)])
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, global_clipnorm=0.01),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1024.0),
+    ],
+    ids=["clipped", "scaled"],
+)
+def test_norms_are_those_of_native_gradients_before_clipping(optimizer, backend):
+    model, (x, y) = model_of(optimizer()), data()
+    expected = native_norms(model, x, y, backend)
+    before = [np.array(ops.convert_to_numpy(variable.value)) for variable in model.trainable_variables]
+    look = Look()
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0, callbacks=[look])
+    assert look.seen[0].keys() == {""}
+    assert look.seen[0][""] == pytest.approx(expected, rel=1e-5)
+    after = [ops.convert_to_numpy(variable.value) for variable in model.trainable_variables]
+    for change, old, new in zip(look.changes[0], before, after, strict=True):
+        np.testing.assert_array_equal(change, new - old)
+    assert look.logs[0].keys() == {"loss"}  # nobody else sees the norms
+
+
+def test_weights_and_optimizer_are_bitwise_the_same_and_have_the_same_variables(network, images):
+    results = []
+    for callbacks in ([], [Look()]):
+        model = network(dropout=0.3)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.AdamW(1e-2, global_clipnorm=1.0, use_ema=True), loss, metrics=["accuracy"])
+        history = model.fit(*images, batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=callbacks).history
+        variables = [*model.variables, *model.optimizer.variables]
+        results.append((history, [ops.convert_to_numpy(variable.value) for variable in variables]))
+    (plain, weights), (watched, same) = results
+    assert plain == watched
+    assert len(weights) == len(same)
+    for one, other in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_second_fit_compiles_nothing_again_and_a_new_compile_is_watched_too():
+    model, look = model_of(keras.optimizers.SGD(0.1)), Look()
+    for _ in range(2):
+        model.fit(*data(), batch_size=8, verbose=0, callbacks=[look])
+    first = look.monitor
+    model.fit(*data(), batch_size=8, verbose=0, callbacks=[look])
+    assert look.monitor is first
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(*data(), batch_size=8, verbose=0, callbacks=[look])
+    assert look.monitor is not first
+    assert len(look.seen) == 4
+    assert all(seen[""].keys() == {"first", "second"} for seen in look.seen)
+
+
+def test_a_frozen_group_has_no_norm(network, images):
+    model = network()
+    model.get_layer("stem_conv").trainable = model.get_layer("stem_norm").trainable = False
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    look = Look()
+    model.fit(*images, batch_size=8, verbose=0, callbacks=[look])
+    assert list(look.seen[-1][""]) == ["stage1", "stage2", "head"]
