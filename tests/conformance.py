@@ -20,18 +20,32 @@ class Row:
     Attributes:
         name: Shown by pytest.
         make: Makes the layer; takes ``dtype``.
-        shape: Of one example, without the batch.
+        shape: Of one example, without the batch; a list for a layer of several inputs, where a whole number stands for
+            labels below it.
         blind: Regular expression for the variables that cannot matter in training, because a normalisation follows that
             subtracts what they add.
     """
 
     name: str
     make: Callable[..., keras.layers.Layer]
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | list
     blind: str = r"(?!)"
 
-    def inputs(self, count: int = 2) -> np.ndarray:
-        return np.random.default_rng(0).normal(size=(count, *self.shape)).astype("float32")
+    def inputs(self, count: int = 2):
+        rng = np.random.default_rng(0)
+
+        def draw(shape):
+            if isinstance(shape, int):
+                return rng.integers(0, shape, count).astype("int32")
+            return rng.normal(size=(count, *shape)).astype("float32")
+
+        return [draw(shape) for shape in self.shape] if isinstance(self.shape, list) else draw(self.shape)
+
+    def symbols(self):
+        def symbol(shape):
+            return keras.Input((), dtype="int32") if isinstance(shape, int) else keras.Input(shape)
+
+        return [symbol(shape) for shape in self.shape] if isinstance(self.shape, list) else symbol(self.shape)
 
 
 def to_numpy(tensor) -> np.ndarray:
@@ -64,7 +78,7 @@ def as_model(row: Row, **kwargs) -> keras.Model:
     layer = row.make(**kwargs)
     if isinstance(layer, keras.Model):
         return layer
-    inputs = keras.Input(row.shape)
+    inputs = row.symbols()
     return keras.Model(inputs, layer(inputs))
 
 
@@ -75,10 +89,14 @@ def check_shapes_and_batches(row: Row) -> None:
     x = row.inputs(3)
     y = outputs(model, x)
     assert (None, *y.shape[1:]) == tuple(model.output.shape)
-    assert y.shape == tuple(model.compute_output_shape(x.shape))
+    several = isinstance(x, list)
+    assert y.shape == tuple(model.compute_output_shape([part.shape for part in x] if several else x.shape))
     if not isinstance(row.make(), keras.Model):
-        assert tuple(row.make().compute_output_shape((None, *row.shape))) == (None, *y.shape[1:])
-    np.testing.assert_allclose(outputs(model, x[[2, 0, 1]])[1], y[0], atol=1e-5, rtol=1e-4)
+        symbols = row.symbols()
+        shapes = [tuple(part.shape) for part in symbols] if several else tuple(symbols.shape)
+        assert tuple(row.make().compute_output_shape(shapes)) == (None, *y.shape[1:])
+    shuffled = [part[[2, 0, 1]] for part in x] if several else x[[2, 0, 1]]
+    np.testing.assert_allclose(outputs(model, shuffled)[1], y[0], atol=1e-5, rtol=1e-4)
     assert np.isfinite(y).all()
 
 
