@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasarch.runs.plots import COLOURS, png_of
 
-_COLUMNS, _LEGEND = 4, 12
+_COLUMNS, _LEGEND, _RIDGES = 4, 12, 40
 
 
 def groups_of(looks: Mapping[str, Sequence[Mapping[str, Any]]], figure: str) -> dict[str, list[str]]:
@@ -89,6 +89,7 @@ def ridgelines(weights: Mapping[str, Sequence[Mapping[str, Any]]], parts: Sequen
     lines = [row for rows in weights.values() for row in rows]
     for axes, part in zip(grid, parts, strict=False):
         ridges = [(row["step"], row["parts"][part]) for row in lines if part in row["parts"]]
+        ridges = [*ridges[: -1 : max(-(-len(ridges) // _RIDGES), 1)], *ridges[-1:]]
         for number, (_, counted) in enumerate(ridges):
             low, high, counts = counted["low"], counted["high"], np.asarray(counted["counts"], float)
             width = max(high - low, 1e-12)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kerasarch.training.gradients import grad, value_and_grad
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
+    from kerasarch.training.health import DiscriminatorLogs
     from kerasarch.training.learner import Learner
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
     from kerasarch.training.optimizer_set import OptimizerSet
@@ -30,6 +31,7 @@ _HOMES = {
     "Accuracy": "objective",
     "AdversarialOptions": "generative_options",
     "ArrayBatches": "arrays",
+    "DiscriminatorLogs": "health",
     "EarlyStopping": "early_stopping",
     "FeatureClassifier": "feature_classifier",
     "GenerativeOptions": "generative_options",
@@ -56,6 +58,7 @@ __all__ = [
     "Accuracy",
     "AdversarialOptions",
     "ArrayBatches",
+    "DiscriminatorLogs",
     "EarlyStopping",
     "FeatureClassifier",
     "GenerativeOptions",
