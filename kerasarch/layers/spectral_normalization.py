@@ -48,7 +48,7 @@ class SpectralNormalization(keras.layers.Layer):
     def _matrix(self) -> Any:
         """The kernel as a matrix of float32: everything else times output channels."""
         embedding = isinstance(self.layer, keras.layers.Embedding)
-        kernel = ops.cast((self.layer.embeddings if embedding else self.layer.kernel).value, "float32")
+        kernel = ops.convert_to_tensor(self.layer.embeddings if embedding else self.layer.kernel, "float32")
         if self._transposed():
             kernel = ops.swapaxes(kernel, -1, -2)
         return ops.reshape(kernel, (-1, kernel.shape[-1]))
@@ -77,7 +77,7 @@ class SpectralNormalization(keras.layers.Layer):
         """Apply the layer with its normalised kernel."""
         matrix = self._matrix()
         constant = ops.stop_gradient(matrix)
-        vector = ops.cast(self.vector.value, "float32")
+        vector = ops.convert_to_tensor(self.vector, "float32")
         for _ in range(self.iterations):
             left = _unit(ops.matmul(constant, vector))
             vector = _unit(ops.matmul(left, constant))

@@ -118,7 +118,7 @@ def test_modulated_convolution_is_one_kernel_an_example(up):
     kernel = to_numpy(layer.kernel)
     for index in range(2):
         modulated = style[index][:, None] * kernel / np.sqrt(27)
-        modulated = torch.tensor(modulated / np.sqrt((modulated**2).sum((0, 1, 2)) + 1e-8))
+        modulated = torch.tensor(modulated / np.sqrt((modulated**2).sum((0, 1, 2)) + 1e-8)).float()
         if up == 1:
             expected = torch.nn.functional.conv2d(turned(x[[index]]), modulated.permute(3, 2, 0, 1), padding=1)
         else:
@@ -138,14 +138,14 @@ def test_equalized_layers_scale_where_they_are_used():
     x = numbers(1, 4, 4, 3)
     conv = layers.EqualizedConv2D(2, 3, activated=True)
     y = to_numpy(conv(x))
-    kernel = torch.tensor(value(conv, "kernel") / np.sqrt(27)).permute(3, 2, 0, 1)
+    kernel = torch.tensor(value(conv, "kernel") / np.sqrt(27)).float().permute(3, 2, 0, 1)
     expected = torch.nn.functional.leaky_relu(torch.nn.functional.conv2d(turned(x), kernel, padding=1), 0.2) * 2**0.5
     np.testing.assert_allclose(np.moveaxis(y, -1, 1), expected.numpy(), atol=1e-4)
     down = layers.EqualizedConv2D(2, 3, down=2)
     y = to_numpy(down(x))
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     blurred = torch.nn.functional.conv2d(turned(x), (taps[:, None] * taps).expand(3, 1, 4, 4), padding=2, groups=3)
-    kernel = torch.tensor(value(down, "kernel") / np.sqrt(27)).permute(3, 2, 0, 1)
+    kernel = torch.tensor(value(down, "kernel") / np.sqrt(27)).float().permute(3, 2, 0, 1)
     expected = torch.nn.functional.conv2d(blurred, kernel, stride=2)
     np.testing.assert_allclose(np.moveaxis(y, -1, 1), expected.numpy(), atol=1e-4)
 
