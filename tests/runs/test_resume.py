@@ -143,3 +143,21 @@ def test_killed_and_resumed(whole, recipe_file, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_killed_ten_times_and_resumed(whole, recipe_file, tmp_path, monkeypatch):
     _killed(whole, recipe_file, tmp_path, monkeypatch, kills=10, seed=1)
+
+
+def test_a_learner_goes_on_within_an_epoch(learner_file, tmp_path, monkeypatch):
+    whole = execute.run(learner_file, out=tmp_path / "whole", quiet=True)
+    with monkeypatch.context() as patch:
+        _stop_at(patch, 10)  # an epoch has seven batches
+        with pytest.raises(KeyboardInterrupt):
+            execute.run(learner_file, out=tmp_path / "stopped", quiet=True)
+    run = list_runs(tmp_path / "stopped")[0]
+    again = execute.resume(run.path, quiet=True)
+    assert again.result == whole.result
+    _same(whole.folder, run.path)
+
+
+@pytest.mark.slow
+def test_a_learner_killed_and_resumed(learner_file, tmp_path, monkeypatch):
+    whole = execute.run(learner_file, out=tmp_path / "whole", quiet=True)
+    _killed(whole, learner_file, tmp_path, monkeypatch, kills=3, seed=2)
