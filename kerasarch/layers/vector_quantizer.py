@@ -112,16 +112,29 @@ class VectorQuantizer(keras.layers.Layer):
         return ops.cast(self._vectors_back(vectors), self.compute_dtype)
 
     def call(self, z: Any, training: bool | None = None) -> Any:  # (B, ..., D)
-        """Quantise; in training also add the losses and move the codebook."""
+        """Quantise and add the losses; in training also move the codebook."""
+        quantised, _, loss = self.quantise(z, training=training)
+        self.add_loss(loss)
+        return quantised
+
+    def quantise(self, z: Any, training: bool | None = None) -> tuple[Any, Any, Any]:
+        """Return the quantised map, its codes and the sum of the losses; in training also move the codebook.
+
+        For a training step of one's own, where a loss is computed and not added to a layer.
+
+        Args:
+            z: ``(B, ..., D)``.
+            training: Whether the codebook moves.
+        """
         exact = ops.cast(z, "float32")
         indices = self.nearest(exact)
         chosen = self._vectors_back(ops.take(ops.convert_to_tensor(self.codebook), indices, axis=0))
-        self.add_loss(self.commitment * ops.mean(ops.square(exact - ops.stop_gradient(chosen))))
+        loss = self.commitment * ops.mean(ops.square(exact - ops.stop_gradient(chosen)))
         if self.decay is None:
-            self.add_loss(self.codebook_weight * ops.mean(ops.square(ops.stop_gradient(exact) - chosen)))
+            loss = loss + self.codebook_weight * ops.mean(ops.square(ops.stop_gradient(exact) - chosen))
         if training and self.counts is not None:
             self._follow(ops.stop_gradient(self._vectors_last(exact)), indices)
-        return ops.cast(exact + ops.stop_gradient(chosen - exact), self.compute_dtype)
+        return ops.cast(exact + ops.stop_gradient(chosen - exact), self.compute_dtype), indices, loss
 
     def _follow(self, vectors: Any, indices: Any) -> None:
         """Move counts, sums and codebook towards a batch, then replace the codes that nobody chooses."""

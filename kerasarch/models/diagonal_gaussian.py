@@ -79,7 +79,8 @@ class DiagonalGaussian:
 
     def log_prob(self, value: Any) -> Any:
         """Return the logarithm of the density at a value, one number an example."""
-        terms = math.log(2 * math.pi) + self.logvar + ops.square(value - self.mean) / self.variance
+        apart = ops.convert_to_tensor(value) - self.mean
+        terms = math.log(2 * math.pi) + self.logvar + ops.square(apart) / self.variance
         return -0.5 * _sum(terms)
 
 

@@ -41,10 +41,28 @@ def with_policy(dtype):
     keras.config.set_dtype_policy(dtype or "float32")
 
 
+def autoencoder(kind, **fields):
+    """A subclassed model in a functional one, which has an output to look at."""
+
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            model = kind({"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1, **fields}, name="inner")
+            first = keras.config.image_data_format() == "channels_first"
+            inputs = keras.Input((2, 6, 4) if first else (6, 4, 2))
+            return keras.Model(inputs, model(inputs))
+        finally:
+            with_policy("float32")
+
+    return make
+
+
 ROWS = [
     Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
     Row("bottleneck", resnet(widths=(8, 16), input_shape=(17, 15, 3)), (17, 15, 3)),
     Row("v2", resnet(widths=(8, 16), preactivation=True, stride_last=True), (16, 16, 1)),
+    Row("autoencoder_kl", autoencoder(models.AutoencoderKL), (6, 4, 2), blind=r"key/bias"),
+    Row("vq_model", autoencoder(models.VQModel, codes=6), (6, 4, 2), blind=r"key/bias"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
