@@ -54,7 +54,7 @@ class Watching:
 
     def before_step(self) -> None:
         """Decide whether the step that follows is looked at."""
-        if self._monitor is None or self._run.step < self._next_step:
+        if self._monitor is None or self._run.step + 1 < self._next_step:
             return
         self._monitor.armed = True
         self._monitor.weights = time.monotonic() >= self._free

@@ -66,6 +66,8 @@ def test_steps_as_large_as_the_weights():
 def test_dead_units_of_a_group_that_has_some():
     assert judge([look({"head": 1.0}, dead={"": {"body": (40, 100)}})]) == [("dead-units", "body", 0)]
     assert judge([look({"head": 1.0}, dead={"": {"body": (39, 100), "gate": (4, 4)}})]) == []
+    vanished = look({"body": 1e-6, "head": 1.0}, dead={"": {"body": (100, 100)}})
+    assert judge([vanished] * 5) == [("vanishing", "body", 4)]
 
 
 def test_a_discriminator_too_strong():
