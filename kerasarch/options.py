@@ -199,7 +199,11 @@ def _hints(owner: Any, where: str) -> dict[str, Any]:
 def _fields_of(kind: type, parameter: inspect.Parameter, where: str) -> list[Option]:
     from kerasarch.docstrings import arguments
 
-    texts, hints = arguments(kind.__doc__), _hints(kind, where)
+    # The texts of inherited fields stand in the base's docstring.
+    texts = {
+        name: text for base in reversed(kind.__mro__) for name, text in arguments(vars(base).get("__doc__")).items()
+    }
+    hints = _hints(kind, where)
     default = parameter.default
     options = []
     for field in dataclasses.fields(kind):

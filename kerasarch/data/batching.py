@@ -29,16 +29,25 @@ class Batches(ResumableDataset):
         pipeline: Endless grain dataset of batches: uint8 or float32 images, channels last, and labels.
         steps: Batches of a whole epoch.
         workers: Processes that prepare batches ahead while they are asked for in order.
+        pixels: What black and white become.
 
     Attributes:
         source: Where the images come from.
         worker_count: Processes that prepare batches ahead.
     """
 
-    def __init__(self, source: ImageSource, pipeline: grain.MapDataset, steps: int, workers: int = 0):
+    def __init__(
+        self,
+        source: ImageSource,
+        pipeline: grain.MapDataset,
+        steps: int,
+        workers: int = 0,
+        pixels: tuple[float, float] = (0.0, 255.0),
+    ):
         super().__init__(steps)
         self.source = source
         self.worker_count = workers
+        self.pixels = pixels
         self._pipeline = pipeline
         self._ahead: Any = None  # iterator of the worker processes
         self._ahead_at = -1  # position in the pipeline of what it gives next
@@ -50,7 +59,7 @@ class Batches(ResumableDataset):
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch ``index`` of an epoch, wherever the position stands, prepared in this process."""
-        return _for_keras(*self._pipeline[epoch * self.steps + index])
+        return _for_keras(*self._pipeline[epoch * self.steps + index], self.pixels)
 
     def next_batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The same, where the next requests are for the batches that follow: the workers prepare these meanwhile."""
@@ -64,7 +73,7 @@ class Batches(ResumableDataset):
             options = grain.MultiprocessingOptions(num_workers=self.worker_count, per_worker_buffer_size=2)
             self._ahead = iter(self._pipeline[position:].to_iter_dataset(SERIAL).mp_prefetch(options))
         self._ahead_at = position + 1
-        return _for_keras(*next(self._ahead))
+        return _for_keras(*next(self._ahead), self.pixels)
 
     def close(self) -> None:
         """End the worker processes; they start again when they are needed."""
@@ -86,6 +95,7 @@ def batches(
     seed: int = 0,
     drop_remainder: bool = False,
     workers: int = 0,
+    pixels: tuple[float, float] = (0.0, 255.0),
 ) -> Batches:
     """Batches of a source for ``model.fit``, ``evaluate`` and ``predict``.
 
@@ -102,9 +112,11 @@ def batches(
         drop_remainder: Leave out a last batch that is not full.
         workers: Processes that decode and augment; 0 does it in this one. They are spawned, so a script needs its
             ``if __name__ == "__main__":``.
+        pixels: What black and white become: networks that prepare their pictures themselves take them as they are,
+            generators that end in tanh make pictures in (-1, 1).
 
     Returns:
-        Images float32 in [0, 255] laid out by ``keras.config.image_data_format()``, and labels.
+        Images float32 in ``pixels`` laid out by ``keras.config.image_data_format()``, and labels.
 
     Raises:
         UsageError: An argument is out of range, or Mixup or CutMix without one-hot labels.
@@ -137,11 +149,15 @@ def batches(
     dataset = dataset.batch(batch, drop_remainder=drop_remainder, batch_fn=Collate(classes, labels == "one_hot"))
     if augment.mixes:
         dataset = dataset.random_map(Mix(augment))
-    return Batches(source, dataset.repeat(), len(dataset), workers)
+    return Batches(source, dataset.repeat(), len(dataset), workers, pixels)
 
 
-def _for_keras(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images of any type, channels last, to float32 in the layout that Keras is set to."""
+def _for_keras(images: np.ndarray, labels: np.ndarray, pixels: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Images of any type, channels last, to float32 in the range asked for and the layout that Keras is set to."""
     if keras.config.image_data_format() == "channels_first":
         images = np.moveaxis(images, -1, 1)
-    return np.ascontiguousarray(images, dtype=np.float32), labels
+    images = np.ascontiguousarray(images, dtype=np.float32)
+    if pixels != (0.0, 255.0):
+        black, white = pixels
+        images = images * np.float32((white - black) / 255) + np.float32(black)
+    return images, labels

@@ -40,6 +40,8 @@ def test_contents_and_types():
     assert labels.tolist() == [1, 2, 3, 0, 1]
     assert len(batches[4][0]) == 3
     assert images.flags.c_contiguous
+    centred = data.batches(numbered(), batch=5, size=(4, 5), shuffle=False, pixels=(-1, 1))[1][0]
+    np.testing.assert_allclose(centred[:, 0, 0, 0], np.arange(5, 10) / 127.5 - 1, atol=1e-6)
     assert np.array_equal(batches.labels, numbered().labels)
     with pytest.raises(IndexError):
         batches[5]

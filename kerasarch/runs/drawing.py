@@ -1,0 +1,123 @@
+"""What the generative recipes share at their beginning and end: pictures to learn from, samplers, scores, figures."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from kerasarch.recipe import Run
+from kerasarch.training.generative_options import GenerativeOptions
+
+SMALL, USUAL = 16, 32
+"""Pixels: of the bundled pictures, and of others unless asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """What a generator learns from.
+
+    Attributes:
+        images: The pictures: a part to learn from, others that are kept from training.
+        size: Height and width in pixels.
+        channels: 1 or 3.
+        options: What was asked for.
+        seed: The run's.
+    """
+
+    images: Any
+    size: int
+    channels: int
+    options: GenerativeOptions
+    seed: int
+
+    @property
+    def train(self) -> Any:
+        """The pictures to learn from."""
+        return self.images.train
+
+    @property
+    def held_out(self) -> Any:
+        """Pictures that were kept from training: the test part where there is one."""
+        return self.images.test or self.images.validation
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.train.classes
+
+    def batches(self, batch: int | None = None, *, pixels: tuple[float, float] = (-1.0, 1.0)) -> Any:
+        """Return whole batches to train on, from -1 (black) to 1 (white), with their labels.
+
+        Args:
+            batch: Pictures a batch; None is what the options say. Fewer where there are not as many.
+            pixels: What black and white become.
+        """
+        from kerasarch.data import batches
+
+        wanted = min(batch or self.options.batch, len(self.train))
+        return batches(
+            self.train, batch=wanted, size=(self.size, self.size), channels=self.channels, seed=self.seed,
+            drop_remainder=True, workers=self.options.workers, pixels=pixels,
+        )  # fmt: skip
+
+    def known(self, held_out: bool = False) -> Any:
+        """Return pictures in memory, in the generator's size: those learned from, or those held out."""
+        from kerasarch.runs.generative import pictures_of
+
+        return pictures_of([self.held_out if held_out else self.train], (self.size, self.size, self.channels))
+
+
+def load_pictures(run: Run, options: GenerativeOptions) -> Pictures:
+    """Load the pictures that the options name and hold some out.
+
+    Args:
+        run: The run.
+        options: The options.
+
+    Raises:
+        UsageError: The data are neither a known name nor a file or folder.
+        DataError: They are missing or damaged.
+    """
+    from kerasarch.data import load_images
+    from kerasarch.data.load import BUNDLED
+
+    images = load_images(
+        options.data, seed=run.seed, validation=options.held_out, strict=options.strict, offline=run.offline
+    )
+    size = options.image_size or (SMALL if options.data in BUNDLED else USUAL)
+    channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
+    return Pictures(images, size, channels, options, run.seed)
+
+
+def finish_generator(
+    run: Run, sampler: Any, pictures: Pictures, untrained: np.ndarray, *, truncations: tuple[float, ...] = ()
+) -> dict[str, float]:
+    """Save the sampler, show what it draws, and score it.
+
+    Args:
+        run: The run.
+        sampler: A `kerasarch.models.LatentSampler`.
+        pictures: What it learned from.
+        untrained: Pictures that it drew before training, for comparison.
+        truncations: Below 1: further grids of samples with these truncations.
+
+    Returns:
+        The scores, as `kerasarch.runs.generative.evaluate_generator` gives them.
+    """
+    from kerasarch.runs.generative import evaluate_generator
+    from kerasarch.runs.generative_figures import show_interpolations, show_samples
+    from kerasarch.training.inception_features import inception_features
+
+    run.save(sampler)
+    show_samples(run, sampler)
+    for truncation in truncations:
+        show_samples(run, sampler, truncation=truncation)
+    show_interpolations(run, sampler)
+    asked = pictures.options.inception
+    inception = None
+    if asked is not None:
+        inception = inception_features(None if asked == "imagenet" else asked, offline=run.offline)
+    return evaluate_generator(
+        run, sampler, pictures.images, untrained=untrained,
+        count=None if run.smoke else pictures.options.score_count, inception=inception,
+    )  # fmt: skip
