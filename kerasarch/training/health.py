@@ -240,8 +240,8 @@ class Health:
                 starved = self._rows.get(("vanishing", part_name(network, group)), 0) > 0
                 found += self._warn(
                     units >= FEW_UNITS and dead >= DEAD * units and not starved, 1, "dead-units", part_name(network, group),
-                    f"{dead} of {units} units of {part_name(network, group)} have not moved for {PATIENCE} looks: they "
-                    "are dead.",
+                    f"{dead} of {units} units of {part_name(network, group)} have not moved for {PATIENCE} looks: "
+                    "they are dead.",
                     "Lower the learning rate, use a leaky activation or GELU, or normalize the inputs; weights begin "
                     "anew only in a new run.",
                 )  # fmt: skip
