@@ -17,7 +17,7 @@ from keras import ops
 from kerasarch.errors import UsageError
 from kerasarch.layers import Conv2D
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
-from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder
+from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder, as_config
 from kerasarch.models.family import choose
 
 
@@ -111,10 +111,7 @@ class AutoencoderKL(keras.Model):
 
     def __init__(self, config: AutoencoderKLConfig | dict[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
-        if isinstance(config, dict):
-            config = AutoencoderKLConfig(
-                **{key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-            )
+        config = as_config(AutoencoderKLConfig, config)
         self._description = (config,)  # a tuple is not tracked by Keras
         if (config.latents_mean is None) != (config.latents_std is None):
             raise UsageError(f"{self.name}: give both of latents_mean and latents_std, or none.")

@@ -5,8 +5,8 @@ Esser et al., 2020, table 7 (https://arxiv.org/abs/2012.09841), and Rombach et a
 attention and another residual block. Names and order are those of diffusers' ``Encoder`` and ``Decoder``.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import keras
 
@@ -21,6 +21,16 @@ from kerasarch.layers import (
 from kerasarch.layers.spatial_norm import SpatialNorm
 
 SPATIAL_GROUPS = 32  # diffusers' SpatialNorm knows no other number
+
+Config = TypeVar("Config")
+
+
+def as_config(kind: type[Config], given: Config | Mapping[str, Any]) -> Config:
+    """Return a config, given it or its fields, whose tuples a file has turned into lists."""
+    if isinstance(given, kind):
+        return given
+    fields: Any = given
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
 
 class _Coder(keras.layers.Layer):

@@ -14,7 +14,7 @@ import keras
 from kerasarch.errors import UsageError
 from kerasarch.layers import Conv2D, VectorQuantizer
 from kerasarch.models.autoencoder_kl import picture_shape
-from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder
+from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder, as_config
 from kerasarch.models.family import choose
 
 
@@ -96,10 +96,7 @@ class VQModel(keras.Model):
 
     def __init__(self, config: VQModelConfig | dict[str, Any], **kwargs: Any):
         super().__init__(**kwargs)
-        if isinstance(config, dict):
-            config = VQModelConfig(
-                **{key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-            )
+        config = as_config(VQModelConfig, config)
         self._description = (config,)  # a tuple is not tracked by Keras
         if config.spatial and config.code_width not in (None, config.latent):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""A VQ-VAE that is stopped and resumed ends with the codebook of one that was not: counts, sums and resets are state."""
+"""A VQ-VAE that is stopped and resumed ends with the codebook of one that was not: counts and sums are state too."""
 
 import os
 import signal
