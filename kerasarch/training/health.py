@@ -238,8 +238,9 @@ class Health:
             for group, (dead, units) in groups.items():
                 # Where the gradient vanishes, steps fall below what a float32 holds, and that is what is to be told.
                 starved = self._rows.get(("vanishing", part_name(network, group)), 0) > 0
+                many = units >= FEW_UNITS and dead >= DEAD * units
                 found += self._warn(
-                    units >= FEW_UNITS and dead >= DEAD * units and not starved, 1, "dead-units", part_name(network, group),
+                    many and not starved, 1, "dead-units", part_name(network, group),
                     f"{dead} of {units} units of {part_name(network, group)} have not moved for {PATIENCE} looks: "
                     "they are dead.",
                     "Lower the learning rate, use a leaky activation or GELU, or normalize the inputs; weights begin "
