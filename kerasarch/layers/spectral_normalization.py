@@ -96,11 +96,10 @@ class SpectralNormalization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
-        return {
-            **super().get_config(),
-            "layer": keras.saving.serialize_keras_object(self.layer),
-            "iterations": self.iterations,
-        }
+        layer = keras.saving.serialize_keras_object(self.layer)
+        # Built outside this layer, as Keras would do it from this entry, its variables had other paths.
+        layer.pop("build_config", None)
+        return {**super().get_config(), "layer": layer, "iterations": self.iterations}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SpectralNormalization":
