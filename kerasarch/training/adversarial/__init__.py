@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         r2_penalty,
     )
     from kerasarch.training.adversarial.pix2pix import Pix2Pix
-    from kerasarch.training.adversarial.regularizers import R1, R2, GradientPenalty, PathLength
+    from kerasarch.training.adversarial.regularizers import R1, R2, GradientPenalty, PathLength, Penalty
     from kerasarch.training.adversarial.srgan import SRGAN
     from kerasarch.training.adversarial.stylegan2 import StyleGAN2, lazy_adam
     from kerasarch.training.adversarial.wasserstein import WGAN, WGANGP
@@ -41,6 +41,7 @@ _HOMES = {
     "Lazily": "lazy",
     "PathLength": "regularizers",
     "PeakSignalToNoise": "image_quality",
+    "Penalty": "regularizers",
     "Pix2Pix": "pix2pix",
     "R1": "regularizers",
     "R2": "regularizers",
@@ -78,6 +79,7 @@ __all__ = [
     "Lazily",
     "PathLength",
     "PeakSignalToNoise",
+    "Penalty",
     "Pix2Pix",
     "StructuralSimilarity",
     "StyleGAN2",

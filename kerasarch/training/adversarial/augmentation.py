@@ -12,6 +12,7 @@ from kerasarch.errors import ShapeError, UsageError
 from kerasarch.training.adversarial import colors, warping
 
 GROUPS = ("blit", "geometric", "color")
+_UNIFORM, _NORMAL = 21, 7  # random numbers that a picture needs for all of them
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -88,63 +89,14 @@ class AdaptiveAugmentation(keras.layers.Layer):
             images = ops.transpose(images, (0, 2, 3, 1))
         if len(images.shape) != 4 or images.shape[-1] not in (1, 3):
             raise ShapeError(f"{self.name}: pictures must have 1 or 3 channels. Received shape {tuple(images.shape)}.")
-        count = ops.shape(images)[0]
+        draws = _Draws(ops.shape(images)[0], self.random, self.probability.value)
         if "blit" in self.groups:
-            images = warping.blit(images, self._blits(count, images.shape[1], images.shape[2]))
+            images = warping.blit(images, _blits(draws, images.shape[1], images.shape[2]))
         if "geometric" in self.groups:
-            images = warping.warp(images, self._geometry(count, images.shape[1], images.shape[2]))
+            images = warping.warp(images, _geometry(draws, images.shape[1], images.shape[2]))
         if "color" in self.groups:
-            images = colors.recolor(images, self._colors(count, images.shape[-1]))
+            images = colors.recolor(images, _colors(draws, images.shape[-1]))
         return ops.transpose(images, (0, 3, 1, 2)) if first else images
-
-    def _chosen(self, values: Any, neutral: float, probability: Any = None) -> Any:
-        """Take a value with the probability, the neutral one else."""
-        probability = self.probability.value if probability is None else probability
-        return ops.where(self._uniform(ops.shape(values)[0]) < ops.cast(probability, "float32"), values, neutral)
-
-    def _uniform(self, count: Any, low: float = 0.0, high: float = 1.0) -> Any:
-        return keras.random.uniform((count,), low, high, dtype="float32", seed=self.random)
-
-    def _normal(self, count: Any, deviation: float) -> Any:
-        return keras.random.normal((count,), 0.0, deviation, dtype="float32", seed=self.random)
-
-    def _powers(self, count: Any, deviation: float) -> Any:
-        """Log-normal factors, ``2^n`` with a normal n."""
-        return ops.exp(math.log(2) * self._normal(count, deviation))
-
-    def _blits(self, count: Any, height: int, width: int) -> Any:
-        flip = self._chosen(ops.floor(self._uniform(count, 0, 2)), 0.0)
-        turns = self._chosen(ops.floor(self._uniform(count, 0, 4)), 0.0)
-        dx, dy = (self._chosen(ops.round(self._uniform(count, -0.125, 0.125) * size), 0.0) for size in (width, height))
-        inverse = warping.scaling(1 - 2 * flip, ops.ones_like(flip))
-        inverse = ops.matmul(inverse, warping.rotation(turns * (math.pi / 2)))
-        return ops.matmul(inverse, warping.translation(-dx, -dy))
-
-    def _geometry(self, count: Any, height: int, width: int) -> Any:
-        # Two rotations, so each is rarer: then a picture is turned at all with probability p.
-        rotated = 1 - ops.sqrt(ops.clip(1 - ops.cast(self.probability.value, "float32"), 0, 1))
-        scale = self._chosen(self._powers(count, 0.2), 1.0)
-        inverse = warping.scaling(1 / scale, 1 / scale)
-        inverse = ops.matmul(inverse, warping.rotation(self._angle(count, rotated)))
-        stretch = self._chosen(self._powers(count, 0.2), 1.0)
-        inverse = ops.matmul(inverse, warping.scaling(1 / stretch, stretch))
-        inverse = ops.matmul(inverse, warping.rotation(self._angle(count, rotated)))
-        chosen = self._chosen(ops.ones((count,), "float32"), 0.0)
-        dx, dy = (chosen * self._normal(count, 0.125) * size for size in (width, height))
-        return ops.matmul(inverse, warping.translation(-dx, -dy))
-
-    def _angle(self, count: Any, probability: Any = None) -> Any:
-        return self._chosen(self._uniform(count, -math.pi, math.pi), 0.0, probability)
-
-    def _colors(self, count: Any, channels: int) -> Any:
-        matrices = colors.brightness(self._chosen(self._normal(count, 0.2), 0.0))
-        matrices = ops.matmul(colors.contrast(self._chosen(self._powers(count, 0.5), 1.0)), matrices)
-        flip = self._chosen(ops.floor(self._uniform(count, 0, 2)), 0.0)
-        matrices = ops.matmul(colors.luma_flip(flip), matrices)
-        if channels == 1:
-            return matrices
-        matrices = ops.matmul(colors.hue(self._angle(count)), matrices)
-        return ops.matmul(colors.saturation(self._chosen(self._powers(count, 1.0), 1.0)), matrices)
 
     def observe(self, real_scores: Any) -> None:
         """Count the signs of the scores of real pictures in training; after each ``interval`` steps, move p.
@@ -180,3 +132,70 @@ class AdaptiveAugmentation(keras.layers.Layer):
             "images": self.images,
             "seed": self.seed,
         }
+
+
+class _Draws:
+    """The random numbers of one call, ``(B,)`` each, from two draws: on JAX every draw costs time to compile."""
+
+    def __init__(self, count: Any, random: keras.random.SeedGenerator, probability: Any):
+        uniform = keras.random.uniform((_UNIFORM, count), dtype="float32", seed=random)
+        normal = keras.random.normal((_NORMAL, count), dtype="float32", seed=random)
+        self._uniform, self._normal = iter(ops.unstack(uniform, _UNIFORM)), iter(ops.unstack(normal, _NORMAL))
+        self.probability = ops.cast(probability, "float32")
+
+    def uniform(self, low: float, high: float) -> Any:
+        return low + (high - low) * next(self._uniform)
+
+    def normal(self, deviation: float) -> Any:
+        return deviation * next(self._normal)
+
+    def power(self, deviation: float) -> Any:
+        """Log-normal factors, ``2^n`` with a normal n."""
+        return ops.exp(math.log(2) * self.normal(deviation))
+
+    def whole(self, limit: int) -> Any:
+        """Whole numbers below the limit."""
+        return ops.minimum(ops.floor(self.uniform(0, limit)), limit - 1.0)
+
+    def angle(self, probability: Any = None) -> Any:
+        return self.chosen(self.uniform(-math.pi, math.pi), 0.0, probability)
+
+    def chosen(self, values: Any, neutral: float, probability: Any = None) -> Any:
+        """Take a value with the probability, the neutral one else."""
+        return ops.where(
+            next(self._uniform) < (self.probability if probability is None else probability), values, neutral
+        )
+
+
+def _blits(draws: _Draws, height: int, width: int) -> Any:
+    flip = draws.chosen(draws.whole(2), 0.0)
+    turns = draws.chosen(draws.whole(4), 0.0)
+    dx, dy = (ops.round(draws.uniform(-0.125, 0.125) * size) for size in (width, height))
+    moved = draws.chosen(ops.ones_like(dx), 0.0)
+    inverse = warping.scaling(1 - 2 * flip, ops.ones_like(flip))
+    inverse = ops.matmul(inverse, warping.rotation(turns * (math.pi / 2)))
+    return ops.matmul(inverse, warping.translation(-dx * moved, -dy * moved))
+
+
+def _geometry(draws: _Draws, height: int, width: int) -> Any:
+    # Two rotations, so each is rarer: then a picture is turned at all with probability p.
+    rotated = 1 - ops.sqrt(ops.clip(1 - draws.probability, 0, 1))
+    scale = draws.chosen(draws.power(0.2), 1.0)
+    inverse = warping.scaling(1 / scale, 1 / scale)
+    inverse = ops.matmul(inverse, warping.rotation(draws.angle(rotated)))
+    stretch = draws.chosen(draws.power(0.2), 1.0)
+    inverse = ops.matmul(inverse, warping.scaling(1 / stretch, stretch))
+    inverse = ops.matmul(inverse, warping.rotation(draws.angle(rotated)))
+    dx, dy = (draws.normal(0.125) * size for size in (width, height))
+    moved = draws.chosen(ops.ones_like(dx), 0.0)
+    return ops.matmul(inverse, warping.translation(-dx * moved, -dy * moved))
+
+
+def _colors(draws: _Draws, channels: int) -> Any:
+    matrices = colors.brightness(draws.chosen(draws.normal(0.2), 0.0))
+    matrices = ops.matmul(colors.contrast(draws.chosen(draws.power(0.5), 1.0)), matrices)
+    matrices = ops.matmul(colors.luma_flip(draws.chosen(draws.whole(2), 0.0)), matrices)
+    if channels == 1:
+        return matrices
+    matrices = ops.matmul(colors.hue(draws.angle()), matrices)
+    return ops.matmul(colors.saturation(draws.chosen(draws.power(1.0), 1.0)), matrices)

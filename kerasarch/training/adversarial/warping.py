@@ -28,7 +28,9 @@ _MARGIN = 6  # pixels beyond the border that the filters reach
 
 def matrix(rows: list[list[Any]], like: Any) -> Any:
     """Matrices ``(B, 3, 3)`` from nested lists of numbers and ``(B,)`` tensors."""
-    return ops.stack([ops.stack([ops.zeros_like(like) + entry for entry in row], axis=-1) for row in rows], axis=-2)
+    constants = {0.0: ops.zeros_like(like), 1.0: ops.ones_like(like)}
+    entries = [constants[entry] if isinstance(entry, float) else entry for row in rows for entry in row]
+    return ops.reshape(ops.stack(entries, axis=-1), (-1, 3, 3))
 
 
 def translation(dx: Any, dy: Any) -> Any:

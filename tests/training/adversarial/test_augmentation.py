@@ -22,17 +22,14 @@ def smooth(height=12, width=12):
     return np.stack([np.sin(x / 4 + c) * np.cos(y / 5) for c in range(3)], axis=-1)[None].astype("float32")
 
 
-def repeated(matrix, count=1):
-    return ops.repeat(matrix, count, axis=0) if count > 1 else matrix
-
-
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_nothing_happens_at_probability_zero(channels):
     images = np.random.default_rng(0).normal(size=(3, 7, 10, channels)).astype("float32")
     augmented = AdaptiveAugmentation(probability=0.0)(tensor(images))
     np.testing.assert_allclose(ops.convert_to_numpy(augmented), images, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_everything_happens_at_probability_one():
     images = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype("float32")
     for group in ("blit", "geometric", "color"):
@@ -58,6 +55,7 @@ def test_blits_copy_pixels():
     np.testing.assert_array_equal(moved, padded[:, 1:, :5])
 
 
+@pytest.mark.slow
 def test_warps_are_undone_by_their_inverses():
     images, inside = smooth(24, 24), (slice(None), slice(6, -6), slice(6, -6))
     scale, angle = tensor([1.1]), tensor([0.2])
@@ -139,6 +137,7 @@ def test_bad_arguments():
         AdaptiveAugmentation()(np.zeros((2, 8, 8, 2), "float32"))
 
 
+@pytest.mark.slow
 def test_channels_first():
     images = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
     expected = AdaptiveAugmentation(probability=1.0, seed=3)(tensor(images))
