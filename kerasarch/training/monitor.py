@@ -17,6 +17,7 @@ from keras import ops
 from kerasarch import backends
 from kerasarch.errors import UsageError
 from kerasarch.training.groups import layer_groups, merge
+from kerasarch.training.optimizer_set import OptimizerSet
 
 GROUPS = 24
 """Groups of a network at most; neighbours of a deeper one are joined."""
@@ -177,8 +178,8 @@ class Monitor:
 
 def _optimizer_names(model: keras.Model) -> list[str]:
     """Names of a learner's networks, where its optimizer is one for each; none for an optimizer of all variables."""
-    keys = getattr(model.optimizer, "keys", None)
-    return list(keys()) if keys is not None else []
+    optimizer = model.optimizer
+    return optimizer.names if isinstance(optimizer, OptimizerSet) else []
 
 
 def _networks(model: keras.Model) -> dict[str, Any]:
