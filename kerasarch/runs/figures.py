@@ -49,7 +49,7 @@ def draw_pictures(
         if number < len(titles) and titles[number]:
             axes.set_title(titles[number], fontsize=8, color=INK, pad=3)
         if number % columns == 0 and number // columns < len(rows):
-            axes.set_ylabel(rows[number // columns], fontsize=8, color=INK)
+            axes.set_ylabel(rows[number // columns], fontsize=8, color=INK, rotation=0, ha="right", va="center")
 
 
 def draw_shares(
