@@ -46,13 +46,13 @@ def adversarial_test(run: Run, *, epochs: int = 3, pause: float = 0.0):
 {networks}
     rates = {{name: keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9) for name in ("generator", "discriminator")}}
     learner.compile(rates)
-    images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1)).astype("float32")
+    images = np.random.default_rng(0).uniform(-1, 1, (96, 8, 8, 1)).astype("float32")
 
     class Pause(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             time.sleep(pause)
 
-    run.fit("train", learner, (images, np.zeros(20, "int32")), epochs=epochs, callbacks=[Pause()])
+    run.fit("train", learner, (images, np.zeros(96, "int32")), epochs=epochs, callbacks=[Pause()])
     variables = [v for v in [*learner.variables, *learner.optimizer.variables] if "step_logs" not in v.path]
     np.savez(run.dir / "final.npz", *[keras.ops.convert_to_numpy(v.value) for v in variables])
     return {{}}
@@ -84,7 +84,7 @@ def test_killed_and_resumed(name, tmp_path, monkeypatch):
     whole = start(begin.format("{}"), str(recipe), str(tmp_path / "whole"))
     assert whole.wait(500) == 0
     killed = start(begin.format("{'pause': 0.2}"), str(recipe), str(tmp_path / "killed"))
-    _until(killed, lambda: list_runs(tmp_path / "killed") and _checkpoints(list_runs(tmp_path / "killed")[0].path) > 3)
+    _until(killed, lambda: list_runs(tmp_path / "killed") and _checkpoints(list_runs(tmp_path / "killed")[0].path) > 2)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     run = list_runs(tmp_path / "killed")[0]
