@@ -15,9 +15,8 @@ import keras
 from keras import ops
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import Conv2D
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
-from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder, as_config
+from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder, as_config
 from kerasarch.models.family import choose
 
 
@@ -91,7 +90,7 @@ VARIANTS = {
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
-class AutoencoderKL(keras.Model):
+class AutoencoderKL(DiffusionAutoencoder):
     """Pictures to a Gaussian over latent maps, and back.
 
     ``decode(encode(x).sample(seed))``: Rombach et al., 2021 (https://arxiv.org/abs/2112.10752). Called on pictures, the
@@ -109,23 +108,15 @@ class AutoencoderKL(keras.Model):
         UsageError: The config contradicts itself.
     """
 
+    family = "autoencoder_kl"
+
     def __init__(self, config: AutoencoderKLConfig | dict[str, Any], **kwargs: Any):
-        super().__init__(**kwargs)
         config = as_config(AutoencoderKLConfig, config)
-        self._description = (config,)  # a tuple is not tracked by Keras
+        super().__init__(config, **kwargs)
+        none = (False,) * len(config.widths)
+        shared = self.shared
         if (config.latents_mean is None) != (config.latents_std is None):
             raise UsageError(f"{self.name}: give both of latents_mean and latents_std, or none.")
-        none = (False,) * len(config.widths)
-        shared: dict[str, Any] = {
-            "widths": config.widths,
-            "depth": config.depth,
-            "middle_attention": config.middle_attention,
-            "groups": config.groups,
-            "activation": config.activation,
-            "data_format": keras.config.image_data_format(),
-            "dtype": self.dtype_policy,
-        }
-        self.axis = 1 if shared["data_format"] == "channels_first" else -1
         self.encoder = DiffusionEncoder(
             2 * config.latent, attention=config.encoder_attention or none, name="encoder", **shared
         )
@@ -134,19 +125,6 @@ class AutoencoderKL(keras.Model):
         )
         self.quantise = self._pointwise(2 * config.latent, "quantise") if config.quantise else None
         self.dequantise = self._pointwise(config.latent, "dequantise") if config.dequantise else None
-
-    def _pointwise(self, filters: int, name: str) -> keras.layers.Layer:
-        return Conv2D(filters, 1, data_format=keras.config.image_data_format(), dtype=self.dtype_policy, name=name)
-
-    @property
-    def config(self) -> AutoencoderKLConfig:
-        """Sizes and details."""
-        return self._description[0]
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """Family and config as plain values."""
-        return {"family": "autoencoder_kl", "config": dataclasses.asdict(self.config)}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build encoder and decoder for pictures of this shape."""
@@ -210,10 +188,6 @@ class AutoencoderKL(keras.Model):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the reconstruction."""
         return self.decoder.compute_output_shape(self._latent_shape(self.encoder.compute_output_shape(input_shape)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the config as plain values."""
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
 
 
 def autoencoder_kl(

@@ -5,6 +5,7 @@ Esser et al., 2020, table 7 (https://arxiv.org/abs/2012.09841), and Rombach et a
 attention and another residual block. Names and order are those of diffusers' ``Encoder`` and ``Decoder``.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -242,3 +243,51 @@ class DiffusionDecoder(_Coder):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
         return {**super().get_config(), "spatial": self.spatial}
+
+
+class DiffusionAutoencoder(keras.Model):
+    """What the models made of an encoder and a decoder share: their config, and what both coders are given.
+
+    Args:
+        config: A frozen config.
+        **kwargs: Passed to ``keras.Model``.
+    """
+
+    family = ""
+
+    def __init__(self, config: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._config = (config,)  # a tuple of plain values is not tracked by Keras
+        self.data_format = keras.config.image_data_format()
+        self.axis = 1 if self.data_format == "channels_first" else -1
+
+    @property
+    def config(self) -> Any:
+        """Sizes and details."""
+        return self._config[0]
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Family and config as plain values."""
+        return {"family": self.family, "config": dataclasses.asdict(self.config)}
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What encoder and decoder are both given."""
+        names = ("widths", "depth", "middle_attention", "groups", "activation")
+        fields = {name: getattr(self.config, name) for name in names}
+        return {**fields, "data_format": self.data_format, "dtype": self.dtype_policy}
+
+    def _pointwise(self, filters: int, name: str) -> keras.layers.Layer:
+        return Conv2D(filters, 1, data_format=self.data_format, dtype=self.dtype_policy, name=name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the config as plain values."""
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what ``compile`` was given, without ``jit_compile``: it belongs to the machine, not to the file."""
+        config = super().get_compile_config()
+        if config:
+            config.pop("jit_compile", None)
+        return config

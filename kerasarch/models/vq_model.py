@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import Conv2D, VectorQuantizer
+from kerasarch.layers import VectorQuantizer
 from kerasarch.models.autoencoder_kl import picture_shape
-from kerasarch.models.diffusion_coders import DiffusionDecoder, DiffusionEncoder, as_config
+from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder, as_config
 from kerasarch.models.family import choose
 
 
@@ -76,7 +76,7 @@ VARIANTS = {
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
-class VQModel(keras.Model):
+class VQModel(DiffusionAutoencoder):
     """Pictures to maps of code vectors, and back.
 
     ``decode(encode(x))``, where ``decode`` replaces each vector by the nearest of the codebook: Esser et al., 2020,
@@ -94,26 +94,18 @@ class VQModel(keras.Model):
         UsageError: The config contradicts itself.
     """
 
+    family = "vq_model"
+
     def __init__(self, config: VQModelConfig | dict[str, Any], **kwargs: Any):
-        super().__init__(**kwargs)
         config = as_config(VQModelConfig, config)
-        self._description = (config,)  # a tuple is not tracked by Keras
+        super().__init__(config, **kwargs)
+        none = (False,) * len(config.widths)
+        shared = self.shared
         if config.spatial and config.code_width not in (None, config.latent):
             raise UsageError(
                 f"{self.name}: spatial normalisation expects code_width to equal latent, as diffusers does. Received "
                 f"code_width={config.code_width}, latent={config.latent}."
             )
-        none = (False,) * len(config.widths)
-        shared: dict[str, Any] = {
-            "widths": config.widths,
-            "depth": config.depth,
-            "middle_attention": config.middle_attention,
-            "groups": config.groups,
-            "activation": config.activation,
-            "data_format": keras.config.image_data_format(),
-            "dtype": self.dtype_policy,
-        }
-        self.axis = 1 if shared["data_format"] == "channels_first" else -1
         self.encoder = DiffusionEncoder(
             config.latent, attention=config.encoder_attention or none, name="encoder", **shared
         )
@@ -138,23 +130,10 @@ class VQModel(keras.Model):
             **shared,
         )
 
-    def _pointwise(self, filters: int, name: str) -> keras.layers.Layer:
-        return Conv2D(filters, 1, data_format=keras.config.image_data_format(), dtype=self.dtype_policy, name=name)
-
-    @property
-    def config(self) -> VQModelConfig:
-        """Sizes and details."""
-        return self._description[0]
-
     @property
     def code_width(self) -> int:
         """Length of the codebook's vectors."""
         return self.config.latent if self.config.code_width is None else self.config.code_width
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """Family and config as plain values."""
-        return {"family": "vq_model", "config": dataclasses.asdict(self.config)}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build encoder, codebook and decoder for pictures of this shape."""
@@ -205,10 +184,6 @@ class VQModel(keras.Model):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the reconstruction."""
         return self.decoder.compute_output_shape(self.encoder.compute_output_shape(input_shape))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the config as plain values."""
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
 
 
 def vq_model(

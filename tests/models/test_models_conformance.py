@@ -50,7 +50,8 @@ def autoencoder(kind, **fields):
             model = kind({"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1, **fields}, name="inner")
             first = keras.config.image_data_format() == "channels_first"
             inputs = keras.Input((2, 6, 4) if first else (6, 4, 2))
-            return keras.Model(inputs, model(inputs))
+            y = model(inputs)
+            return keras.Model(inputs, keras.layers.Permute((2, 3, 1))(y) if first else y)
         finally:
             with_policy("float32")
 
