@@ -18,6 +18,7 @@ from kerasarch.layers import ClassProjection, Conv2D
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import (
     check_classes,
+    check_norm,
     halvings,
     label_input,
     latent_input,
@@ -119,6 +120,7 @@ def dcgan_discriminator(
         UsageError: A size, norm or number of classes is not usable.
     """
     check_classes(classes)
+    check_norm(norm)  # the smallest pictures have a single convolution, without normalisation
     stages, _ = halvings(size)
     inputs: Any = image_input((size, size, channels))
     x = inputs

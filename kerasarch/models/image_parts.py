@@ -37,6 +37,16 @@ def check_classes(classes: int | None) -> None:
         raise UsageError(f"classes must be None (no labels) or 1 and more. Received classes={classes}.")
 
 
+def check_norm(kind: str) -> None:
+    """Demand that there is such a normalisation.
+
+    Raises:
+        UsageError: There is not.
+    """
+    if kind not in NORMS:
+        raise UsageError(f"norm must be one of {', '.join(NORMS)}. Received norm={kind!r}.")
+
+
 def normalization(kind: str, name: str, *, gamma: Any = "ones", momentum: float = 0.9, epsilon: float = 1e-5) -> Any:
     """Return a layer that normalises maps, or the identity.
 
@@ -53,6 +63,7 @@ def normalization(kind: str, name: str, *, gamma: Any = "ones", momentum: float 
     Raises:
         UsageError: The kind is unknown.
     """
+    check_norm(kind)
     axis = channel_axis()
     if kind == "batch":
         return BatchNormalization(axis=axis, momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, name=name)
@@ -60,9 +71,7 @@ def normalization(kind: str, name: str, *, gamma: Any = "ones", momentum: float 
         return keras.layers.GroupNormalization(-1, axis=axis, epsilon=epsilon, scale=False, center=False, name=name)
     if kind == "layer":
         return keras.layers.GroupNormalization(1, axis=axis, epsilon=epsilon, gamma_initializer=gamma, name=name)
-    if kind == "none":
-        return lambda x: x
-    raise UsageError(f"norm must be one of {', '.join(NORMS)}. Received norm={kind!r}.")
+    return lambda x: x
 
 
 def spectral(layer: keras.layers.Layer, enabled: bool) -> keras.layers.Layer:
