@@ -51,7 +51,7 @@ NETWORKS = {
     "srgan_discriminator": (lambda: models.srgan_discriminator(8, 1, 4, stages=2, hidden=8), [(8, 8, 1)]),
 }
 CRITICS = [name for name in NETWORKS if "generator" not in name and name != "gan_discriminator"]
-QUICK = ("dcgan_spectral", "dcgan_critic", "biggan_generator", "stylegan2_generator", "stylegan2_discriminator")
+QUICK = ("dcgan_spectral", "stylegan2_generator", "stylegan2_discriminator")
 
 
 def rows(names):
