@@ -7,7 +7,7 @@ algorithm 1 (https://arxiv.org/abs/1406.2661).
 from typing import Literal
 
 from kerasarch.recipe import Run, recipe
-from kerasarch.training import AdversarialOptions
+from kerasarch.training import AdversarialAdamOptions
 
 
 @recipe(
@@ -21,7 +21,8 @@ def dcgan(
     loss: Literal["non_saturating", "minimax", "hinge", "least_squares"] = "non_saturating",
     norm: Literal["batch", "layer", "instance", "none"] = "batch",
     spectral_norm: bool = False,
-    generation: AdversarialOptions = AdversarialOptions(epochs=120),  # noqa: B008 - frozen
+    conditional: bool = False,
+    generation: AdversarialAdamOptions = AdversarialAdamOptions(epochs=120),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Train a DCGAN and draw pictures.
 
@@ -36,18 +37,21 @@ def dcgan(
         loss: What the two players want: non_saturating and minimax are the original game's two forms.
         norm: Normalisation in the discriminator; the generator's is batch normalisation.
         spectral_norm: Divide the discriminator's kernels by their spectral norms.
+        conditional: Learn from the labels too, so that samples of a class can be asked for.
     """
     from kerasarch import models
-    from kerasarch.runs.adversarial import helpers, train_generator
+    from kerasarch.runs.adversarial import adams, helpers, train_generator
     from kerasarch.runs.drawing import load_pictures
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if generation.conditional else None
+    classes = len(pictures.classes) if conditional else None
     shape = (pictures.size, pictures.channels)
     generator = models.dcgan_generator(*shape, generation.latent, generation.width, classes=classes)
     discriminator = models.dcgan_discriminator(
         *shape, generation.width, classes=classes, norm=norm, spectral_norm=spectral_norm
     )
-    learner = adversarial.GAN(generator, discriminator, objective=loss, **helpers(run, generator, generation))
-    return train_generator(run, learner, pictures, generation)
+    learner = adversarial.GAN(
+        generator, discriminator, objective=loss, **helpers(run, generator, generation, conditional)
+    )
+    return train_generator(run, learner, pictures, generation, optimizers=adams(generation))

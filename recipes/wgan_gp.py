@@ -6,7 +6,7 @@ Paper: Gulrajani et al., 2017, algorithm 1 (https://arxiv.org/abs/1704.00028).
 from typing import Annotated
 
 from kerasarch.recipe import Ge, Run, recipe
-from kerasarch.training import AdversarialOptions
+from kerasarch.training import AdversarialAdamOptions
 
 
 @recipe(
@@ -19,7 +19,8 @@ def wgan_gp(
     *,
     critic_steps: Annotated[int, Ge(1)] = 5,
     penalty: Annotated[float, Ge(0)] = 10.0,
-    generation: AdversarialOptions = AdversarialOptions(  # noqa: B008 - frozen
+    conditional: bool = False,
+    generation: AdversarialAdamOptions = AdversarialAdamOptions(  # noqa: B008 - frozen
         epochs=300, batch=32, generator_rate=5e-4, discriminator_rate=5e-4, beta_1=0.0, beta_2=0.9
     ),
 ) -> dict[str, float]:
@@ -33,14 +34,15 @@ def wgan_gp(
     Args:
         critic_steps: Steps of the critic for each of the generator; a batch of that many times --batch serves both.
         penalty: Weight of the gradient penalty.
+        conditional: Learn from the labels too, so that samples of a class can be asked for.
     """
     from kerasarch import models
-    from kerasarch.runs.adversarial import helpers, train_generator
+    from kerasarch.runs.adversarial import adams, helpers, train_generator
     from kerasarch.runs.drawing import load_pictures
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if generation.conditional else None
+    classes = len(pictures.classes) if conditional else None
     shape = (pictures.size, pictures.channels)
     generator = models.dcgan_generator(*shape, generation.latent, generation.width, classes=classes)
     # Batch normalisation would make a score depend on the whole batch, and the penalty is on single scores.
@@ -50,6 +52,6 @@ def wgan_gp(
         critic,
         penalty=adversarial.GradientPenalty(penalty),
         discriminator_steps=critic_steps,
-        **helpers(run, generator, generation),
+        **helpers(run, generator, generation, conditional),
     )
-    return train_generator(run, learner, pictures, generation)
+    return train_generator(run, learner, pictures, generation, optimizers=adams(generation))

@@ -7,7 +7,7 @@ from keras import ops
 from torch.nn import functional
 
 
-def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> torch.Tensor:
+def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
     """Apply a two-dimensional convolution, as ``keras.ops.conv`` does.
 
     Args:
@@ -24,7 +24,7 @@ def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, 
 
 def convolve_depthwise(
     x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str
-) -> torch.Tensor:
+) -> Any:
     """Apply a two-dimensional depthwise convolution, as ``keras.ops.depthwise_conv`` does.
 
     Args:
@@ -41,7 +41,7 @@ def convolve_depthwise(
     return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
 
 
-def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, data_format: str) -> torch.Tensor:
+def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
     last = data_format == "channels_last"
     if last:
         x = x.permute(0, 3, 1, 2)  # (B, C, H, W) in name; the memory stays channels-last, which PyTorch knows
@@ -63,7 +63,7 @@ def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, da
 
 def normalize_batch(
     x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, axis: int, epsilon: float, training: bool
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[Any, Any, Any]:
     """Normalise over every axis but one: ``(normalised, mean, variance)`` of the batch, or those given.
 
     Args:

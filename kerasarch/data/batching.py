@@ -59,7 +59,7 @@ class Batches(ResumableDataset):
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch ``index`` of an epoch, wherever the position stands, prepared in this process."""
-        return _for_keras(*self._pipeline[epoch * self.steps + index], self.pixels)
+        return _for_keras(self._pipeline[epoch * self.steps + index], self.pixels)
 
     def next_batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The same, where the next requests are for the batches that follow: the workers prepare these meanwhile."""
@@ -73,7 +73,7 @@ class Batches(ResumableDataset):
             options = grain.MultiprocessingOptions(num_workers=self.worker_count, per_worker_buffer_size=2)
             self._ahead = iter(self._pipeline[position:].to_iter_dataset(SERIAL).mp_prefetch(options))
         self._ahead_at = position + 1
-        return _for_keras(*next(self._ahead), self.pixels)
+        return _for_keras(next(self._ahead), self.pixels)
 
     def close(self) -> None:
         """End the worker processes; they start again when they are needed."""
@@ -152,8 +152,9 @@ def batches(
     return Batches(source, dataset.repeat(), len(dataset), workers, pixels)
 
 
-def _for_keras(images: np.ndarray, labels: np.ndarray, pixels: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def _for_keras(batch: tuple[np.ndarray, np.ndarray], pixels: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Images of any type, channels last, to float32 in the range asked for and the layout that Keras is set to."""
+    images, labels = batch
     if keras.config.image_data_format() == "channels_first":
         images = np.moveaxis(images, -1, 1)
     images = np.ascontiguousarray(images, dtype=np.float32)

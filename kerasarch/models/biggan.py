@@ -7,8 +7,8 @@ https://arxiv.org/abs/1802.05637). Every kernel is orthogonal at first and divid
 2018, https://arxiv.org/abs/1802.05957), but for the shared embedding.
 
 Widths are those of the authors' PyTorch code (https://github.com/ajbrock/BigGAN-PyTorch) for 32, 64, 128 and 256
-pixels; other sizes take those with as many halvings. Pictures smaller than 32 pixels are our addition. Truncation is a matter
-of sampling: latent vectors whose entries beyond a threshold are drawn again (section 3.1).
+pixels; other sizes take those with as many halvings. Pictures smaller than 32 pixels are our addition. Truncation is a
+matter of sampling: latent vectors whose entries beyond a threshold are drawn again (section 3.1).
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
 """What the recipes with a generator and a discriminator share: optimizers, training, samples, scores."""
 
-from typing import Any
+from typing import Any, Literal
 
 from kerasarch.recipe import Run
 from kerasarch.runs.drawing import Pictures, finish_generator
-from kerasarch.training.generative_options import AdversarialOptions
+from kerasarch.training.generative_options import AdversarialAdamOptions, AdversarialOptions
 
 SCORED_BEFORE = 1000
 """Pictures of the untrained generator that are scored beside the trained one's."""
@@ -16,8 +16,8 @@ def train_generator(
     pictures: Pictures,
     options: AdversarialOptions,
     *,
-    optimizers: dict[str, Any] | None = None,
-    truncates: str = "latent",
+    optimizers: dict[str, Any],
+    truncates: Literal["latent", "network"] = "latent",
     truncations: tuple[float, ...] = (),
 ) -> dict[str, float]:
     """Train a generator against its discriminator, draw, save and score.
@@ -27,7 +27,7 @@ def train_generator(
         learner: A `kerasarch.training.adversarial.GAN` or one of its kind, not compiled.
         pictures: What it learns from.
         options: The options.
-        optimizers: By the network's name; None for Adam with the options' rates.
+        optimizers: By the network's name.
         truncates: As for `kerasarch.models.LatentSampler`.
         truncations: Further grids of samples with these truncations.
 
@@ -37,7 +37,7 @@ def train_generator(
     from kerasarch import models
     from kerasarch.runs.sample_grids import SampleGrids
 
-    learner.compile(optimizers or adams(options))
+    learner.compile(optimizers)
     network = learner.generator if learner.average is None else learner.average.network
     sampler = models.LatentSampler(
         network, learner.latent, classes=pictures.classes if learner.conditional else None, truncates=truncates
@@ -51,7 +51,7 @@ def train_generator(
     return {**finish_generator(run, sampler, pictures, untrained, truncations=truncations), **losses}
 
 
-def adams(options: AdversarialOptions) -> dict[str, Any]:
+def adams(options: AdversarialAdamOptions) -> dict[str, Any]:
     """Return Adam for each of the two networks."""
     import keras
 
@@ -61,20 +61,21 @@ def adams(options: AdversarialOptions) -> dict[str, Any]:
     }
 
 
-def helpers(run: Run, generator: Any, options: AdversarialOptions) -> dict[str, Any]:
+def helpers(run: Run, generator: Any, options: AdversarialOptions, conditional: bool) -> dict[str, Any]:
     """Return what every adversarial learner may be given: labels, averaged weights, augmentation, a seed.
 
     Args:
         run: The run.
         generator: The generator that is averaged.
         options: The options.
+        conditional: Whether the networks take labels.
     """
     from kerasarch.training import adversarial
 
     average = adversarial.WeightAverage(generator, half_life=options.average, rampup=0.05) if options.average else None
     return {
         "latent": options.latent,
-        "conditional": options.conditional,
+        "conditional": conditional,
         "average": average,
         "augmentation": adversarial.AdaptiveAugmentation(seed=run.seed + 1) if options.augment else None,
         "seed": run.seed,

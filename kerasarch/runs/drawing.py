@@ -60,6 +60,19 @@ class Pictures:
             drop_remainder=True, workers=self.options.workers, pixels=pixels,
         )  # fmt: skip
 
+    def held_out_batches(self, *, pixels: tuple[float, float] = (-1.0, 1.0)) -> Any:
+        """Return batches of the held-out pictures, in the order of their source.
+
+        Args:
+            pixels: What black and white become.
+        """
+        from kerasarch.data import batches
+
+        return batches(
+            self.held_out, batch=min(self.options.batch, len(self.held_out)), size=(self.size, self.size),
+            channels=self.channels, shuffle=False, workers=self.options.workers, pixels=pixels,
+        )  # fmt: skip
+
     def known(self, held_out: bool = False) -> Any:
         """Return pictures in memory, in the generator's size: those learned from, or those held out."""
         from kerasarch.runs.generative import pictures_of
@@ -96,7 +109,7 @@ def finish_generator(
 
     Args:
         run: The run.
-        sampler: A `kerasarch.models.LatentSampler`.
+        sampler: A `kerasarch.models.Sampler`.
         pictures: What it learned from.
         untrained: Pictures that it drew before training, for comparison.
         truncations: Below 1: further grids of samples with these truncations.
@@ -112,7 +125,8 @@ def finish_generator(
     show_samples(run, sampler)
     for truncation in truncations:
         show_samples(run, sampler, truncation=truncation)
-    show_interpolations(run, sampler)
+    if hasattr(sampler, "interpolate"):
+        show_interpolations(run, sampler)
     asked = pictures.options.inception
     inception = None
     if asked is not None:

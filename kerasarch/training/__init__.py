@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
     from kerasarch.training.early_stopping import EarlyStopping
     from kerasarch.training.feature_classifier import FeatureClassifier, train_feature_classifier
-    from kerasarch.training.generative_options import AdversarialOptions, GenerativeOptions
+    from kerasarch.training.generative_options import (
+        AdversarialAdamOptions,
+        AdversarialOptions,
+        AutoencoderOptions,
+        GenerativeOptions,
+    )
     from kerasarch.training.gradients import grad, value_and_grad
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
@@ -29,9 +34,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Accuracy": "objective",
+    "AdversarialAdamOptions": "generative_options",
     "AdversarialOptions": "generative_options",
     "ArrayBatches": "arrays",
     "DiscriminatorLogs": "health",
+    "AutoencoderOptions": "generative_options",
     "EarlyStopping": "early_stopping",
     "FeatureClassifier": "feature_classifier",
     "GenerativeOptions": "generative_options",
@@ -56,8 +63,10 @@ _HOMES = {
 
 __all__ = [
     "Accuracy",
+    "AdversarialAdamOptions",
     "AdversarialOptions",
     "ArrayBatches",
+    "AutoencoderOptions",
     "DiscriminatorLogs",
     "EarlyStopping",
     "FeatureClassifier",

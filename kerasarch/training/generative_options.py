@@ -43,24 +43,50 @@ class AdversarialOptions(GenerativeOptions):
     """Options of every recipe in which a generator learns against a discriminator: those above, and these.
 
     Args:
-        conditional: Learn from the labels too, so that samples of a class can be asked for.
         latent: Length of the latent vectors.
         width: Channels of the widest maps' layers; the networks grow with its square.
         generator_rate: Learning rate of the generator.
         discriminator_rate: Learning rate of the discriminator.
-        beta_1: Decay of Adam's first moment.
-        beta_2: Decay of Adam's second moment.
         average: Pictures after which a weight counts half in the averaged generator that samples are taken from; 0
             takes them from the generator itself.
         augment: Adaptive discriminator augmentation, for small data sets.
     """
 
-    conditional: bool = False
     latent: Annotated[int, Ge(1)] = 64
     width: Annotated[int, Ge(1)] = 32
     generator_rate: Annotated[float, Gt(0)] = 2e-4
     discriminator_rate: Annotated[float, Gt(0)] = 2e-4
-    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
-    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
     average: Annotated[float, Ge(0)] = 0
     augment: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialAdamOptions(AdversarialOptions):
+    """Options of adversarial recipes that train with Adam: those above, and these.
+
+    Args:
+        beta_1: Decay of Adam's first moment.
+        beta_2: Decay of Adam's second moment.
+    """
+
+    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class AutoencoderOptions(GenerativeOptions):
+    """Options of recipes that learn an encoder and a decoder with a latent vector between them: those above, and these.
+
+    Args:
+        latent: Length of the latent vectors.
+        network: Multilayer perceptrons (dense) or strided convolutions (convolutional).
+        width: Units of a hidden layer, or channels of the first convolution.
+        depth: Hidden layers, or halvings of height and width.
+        learning_rate: Adam's learning rate.
+    """
+
+    latent: Annotated[int, Ge(1)] = 16
+    network: Literal["dense", "convolutional"] = "dense"
+    width: Annotated[int, Ge(1)] = 256
+    depth: Annotated[int, Ge(1)] = 2
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
