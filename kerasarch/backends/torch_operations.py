@@ -22,9 +22,7 @@ def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, 
     return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
 
 
-def convolve_depthwise(
-    x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str
-) -> Any:
+def convolve_depthwise(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
     """Apply a two-dimensional depthwise convolution, as ``keras.ops.depthwise_conv`` does.
 
     Args:
