@@ -22,7 +22,7 @@ def dcgan(
     norm: Literal["batch", "layer", "instance", "none"] = "batch",
     spectral_norm: bool = False,
     conditional: bool = False,
-    generation: AdversarialAdamOptions = AdversarialAdamOptions(epochs=120),  # noqa: B008 - frozen
+    generation: AdversarialAdamOptions = AdversarialAdamOptions(epochs=120, average=5000),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Train a DCGAN and draw pictures.
 

@@ -1,5 +1,6 @@
 """Batches of images for Keras, deterministic and resumable at any position."""
 
+from abc import abstractmethod
 from typing import Any, Literal
 
 import grain
@@ -19,47 +20,32 @@ from kerasarch.errors import DataError, UsageError
 SERIAL = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
 
 
-class Batches(ResumableDataset):
-    """Batches of images and labels; batch ``i`` of epoch ``e`` depends only on the seed, ``e`` and ``i``.
-
-    Made by :func:`batches`. ``batches[i]`` is ``(images, labels)``, batch ``start + i`` of epoch ``epoch``.
+class PipelineBatches(ResumableDataset):
+    """Batches of an endless grain dataset, prepared in this process or ahead in others.
 
     Args:
-        source: Where the images come from.
-        pipeline: Endless grain dataset of batches: uint8 or float32 images, channels last, and labels.
+        pipeline: Endless grain dataset of batches.
         steps: Batches of a whole epoch.
         workers: Processes that prepare batches ahead while they are asked for in order.
-        pixels: What black and white become.
 
     Attributes:
-        source: Where the images come from.
         worker_count: Processes that prepare batches ahead.
     """
 
-    def __init__(
-        self,
-        source: ImageSource,
-        pipeline: grain.MapDataset,
-        steps: int,
-        workers: int = 0,
-        pixels: tuple[float, float] = (0.0, 255.0),
-    ):
+    def __init__(self, pipeline: grain.MapDataset, steps: int, workers: int = 0):
         super().__init__(steps)
-        self.source = source
         self.worker_count = workers
-        self.pixels = pixels
         self._pipeline = pipeline
         self._ahead: Any = None  # iterator of the worker processes
         self._ahead_at = -1  # position in the pipeline of what it gives next
 
-    @property
-    def labels(self) -> np.ndarray:
-        """Class of every image of the source, in its order (not in that of the batches)."""
-        return self.source.labels
+    @abstractmethod
+    def for_keras(self, batch: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Bring a batch of the pipeline into the form that ``fit`` gets."""
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch ``index`` of an epoch, wherever the position stands, prepared in this process."""
-        return _for_keras(self._pipeline[epoch * self.steps + index], self.pixels)
+        return self.for_keras(self._pipeline[epoch * self.steps + index])
 
     def next_batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The same, where the next requests are for the batches that follow: the workers prepare these meanwhile."""
@@ -73,13 +59,52 @@ class Batches(ResumableDataset):
             options = grain.MultiprocessingOptions(num_workers=self.worker_count, per_worker_buffer_size=2)
             self._ahead = iter(self._pipeline[position:].to_iter_dataset(SERIAL).mp_prefetch(options))
         self._ahead_at = position + 1
-        return _for_keras(next(self._ahead), self.pixels)
+        return self.for_keras(next(self._ahead))
 
     def close(self) -> None:
         """End the worker processes; they start again when they are needed."""
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None
+
+
+class Batches(PipelineBatches):
+    """Batches of images and labels; batch ``i`` of epoch ``e`` depends only on the seed, ``e`` and ``i``.
+
+    Made by :func:`batches`. ``batches[i]`` is ``(images, labels)``, batch ``start + i`` of epoch ``epoch``.
+
+    Args:
+        source: Where the images come from.
+        pipeline: Endless grain dataset of batches: uint8 or float32 images, channels last, and labels.
+        steps: Batches of a whole epoch.
+        workers: Processes that prepare batches ahead while they are asked for in order.
+        pixels: What black and white become.
+
+    Attributes:
+        source: Where the images come from.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        pipeline: grain.MapDataset,
+        steps: int,
+        workers: int = 0,
+        pixels: tuple[float, float] = (0.0, 255.0),
+    ):
+        super().__init__(pipeline, steps, workers)
+        self.source = source
+        self.pixels = pixels
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of every image of the source, in its order (not in that of the batches)."""
+        return self.source.labels
+
+    def for_keras(self, batch: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Images in the range and layout asked for, and their labels."""
+        images, labels = batch
+        return images_for_keras(images, self.pixels), labels
 
 
 def batches(
@@ -152,13 +177,12 @@ def batches(
     return Batches(source, dataset.repeat(), len(dataset), workers, pixels)
 
 
-def _for_keras(batch: tuple[np.ndarray, np.ndarray], pixels: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def images_for_keras(images: np.ndarray, pixels: tuple[float, float]) -> np.ndarray:
     """Images of any type, channels last, to float32 in the range asked for and the layout that Keras is set to."""
-    images, labels = batch
     if keras.config.image_data_format() == "channels_first":
         images = np.moveaxis(images, -1, 1)
     images = np.ascontiguousarray(images, dtype=np.float32)
     if pixels != (0.0, 255.0):
         black, white = pixels
         images = images * np.float32((white - black) / 255) + np.float32(black)
-    return images, labels
+    return images

@@ -127,6 +127,35 @@ def read_folder(root: Path, *, strict: bool = False) -> Folder:
     return _as_sources(root, found, classes, skipped, strict)
 
 
+def read_files(root: Path, *, strict: bool = False) -> tuple[FileImages, tuple[str, ...]]:
+    """Find all images below a folder, whatever the folders inside are called, and check each file once.
+
+    Args:
+        root: The folder.
+        strict: Raise at the first file that cannot be read instead of skipping it.
+
+    Returns:
+        The images, in the order of their paths, as one class; and the files that were left out, with their reasons.
+
+    Raises:
+        DataError: There are no images, or (``strict``) there is an unreadable file.
+    """
+    listed, skipped = list(_files(root)), []
+    found: list[tuple[Path, bytes]] = []
+    for path, (digest, reason) in zip(listed, _checks(listed), strict=True):
+        if not reason:
+            found.append((path, digest))
+        elif strict:
+            raise DataError(f"{reason}. Remove the file, or load without strict to skip it.")
+        else:
+            skipped.append(reason)
+    if not found:
+        raise DataError(f"{root} holds no readable images; {len(skipped)} files are unreadable. Put pictures there.")
+    labels = np.zeros(len(found), np.int64)
+    images = FileImages([path for path, _ in found], labels, (root.name,), [digest for _, digest in found])
+    return images, tuple(skipped)
+
+
 def _as_sources(
     root: Path, found: dict[str, list[_File]], classes: tuple[str, ...], skipped: list[str], strict: bool
 ) -> Folder:
