@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from kerasarch.data.augment import Augmentation
     from kerasarch.data.batching import Batches, batches
     from kerasarch.data.load import load_images
+    from kerasarch.data.pair_folders import read_domains, read_pairs, read_pictures
+    from kerasarch.data.pair_sources import MadePairs, PairSource, StoredPairs, SwappedPairs
+    from kerasarch.data.pairs import PairBatches, pair_batches, unpaired_batches
     from kerasarch.data.resumable import ResumableDataset
     from kerasarch.data.source import ArrayImages, ImageSource
     from kerasarch.data.splits import ImageSplits
@@ -22,9 +25,19 @@ _HOMES = {
     "Batches": "batching",
     "ImageSource": "source",
     "ImageSplits": "splits",
+    "MadePairs": "pair_sources",
+    "PairBatches": "pairs",
+    "PairSource": "pair_sources",
     "ResumableDataset": "resumable",
+    "StoredPairs": "pair_sources",
+    "SwappedPairs": "pair_sources",
     "batches": "batching",
     "load_images": "load",
+    "pair_batches": "pairs",
+    "read_domains": "pair_folders",
+    "read_pairs": "pair_folders",
+    "read_pictures": "pair_folders",
+    "unpaired_batches": "pairs",
 }
 
 __all__ = [
@@ -33,9 +46,19 @@ __all__ = [
     "Batches",
     "ImageSource",
     "ImageSplits",
+    "MadePairs",
+    "PairBatches",
+    "PairSource",
     "ResumableDataset",
+    "StoredPairs",
+    "SwappedPairs",
     "batches",
     "load_images",
+    "pair_batches",
+    "read_domains",
+    "read_pairs",
+    "read_pictures",
+    "unpaired_batches",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

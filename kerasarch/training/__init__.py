@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AdversarialOptions,
         AutoencoderOptions,
         GenerativeOptions,
+        TranslationOptions,
     )
     from kerasarch.training.gradients import grad, value_and_grad
     from kerasarch.training.group_optimizer import GroupOptimizer
@@ -51,6 +52,7 @@ _HOMES = {
     "Stage": "strategies",
     "Timeline": "timeline",
     "TransferOptions": "transfer_options",
+    "TranslationOptions": "generative_options",
     "WarmupCosine": "schedules",
     "grad": "gradients",
     "group_rates": "rates",
@@ -80,6 +82,7 @@ __all__ = [
     "Stage",
     "Timeline",
     "TransferOptions",
+    "TranslationOptions",
     "WarmupCosine",
     "grad",
     "group_rates",

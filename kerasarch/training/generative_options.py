@@ -90,3 +90,38 @@ class AutoencoderOptions(GenerativeOptions):
     width: Annotated[int, Ge(1)] = 256
     depth: Annotated[int, Ge(1)] = 2
     learning_rate: Annotated[float, Gt(0)] = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslationOptions:
+    """Options of every recipe that learns to turn pictures into pictures.
+
+    Args:
+        data: Folder of pictures or pairs, .npz file, tfds:NAME, or a bundled name (digits, letters).
+        image_size: Height and width in pixels; none is 16 for the bundled pictures, else 64.
+        channels: 1 for grey pictures, 3 for colour; none is what the data has.
+        held_out: Share of the pictures that is kept from training, where the data has no test part.
+        epochs: Epochs of adversarial training.
+        batch: Pictures a batch.
+        width: Channels of the generator's first layer.
+        generator_rate: Adam's learning rate of the generator.
+        discriminator_rate: Adam's learning rate of the discriminator.
+        beta_1: Decay of Adam's first moment.
+        flip: Mirror half of the pictures; for pictures that may stand the other way round.
+        workers: Processes that decode pictures.
+        strict: Stop at the first unreadable picture instead of leaving it out.
+    """
+
+    data: str = BUNDLED
+    image_size: Annotated[int, Ge(8)] | None = None
+    channels: Literal[1, 3] | None = None
+    held_out: Annotated[float, Interval(gt=0, lt=1)] = 0.2
+    epochs: Annotated[int, Ge(1)] = 30
+    batch: Annotated[int, Ge(1)] = 16
+    width: Annotated[int, Ge(1)] = 32
+    generator_rate: Annotated[float, Gt(0)] = 2e-4
+    discriminator_rate: Annotated[float, Gt(0)] = 2e-4
+    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    flip: bool = False
+    workers: Annotated[int, Ge(0)] = 0
+    strict: bool = False

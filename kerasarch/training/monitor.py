@@ -199,6 +199,12 @@ def _optimizers(model: keras.Model) -> list[Any]:
 
 
 def _groups(owner: Any) -> list[tuple[str, list[Any]]]:
+    if not isinstance(owner, keras.Model):  # a layer that holds networks: a group each
+        inner = owner._flatten_layers(include_self=False, recursive=False)
+        found = [(layer.name, list(layer.trainable_variables)) for layer in inner]
+        known = {id(variable) for _, members in found for variable in members}
+        rest = [variable for variable in owner.trainable_variables if id(variable) not in known]
+        return [*found, ("other", rest)] if rest else found
     try:
         groups = layer_groups(owner)
     except UsageError:  # variables of its own, or none in layers
