@@ -55,7 +55,7 @@ def check_decodable(file: Path | io.BytesIO, path: Path) -> None:
             if image.format == "PNG":
                 image.verify()
             else:
-                image.draft("L", (image.width // 8, image.height // 8))
+                image.draft("L", (max(image.width // 8, 1), max(image.height // 8, 1)))
                 image.load()
         except _DAMAGE as error:
             raise DataError(f"{path}: damaged ({_reason(error)})") from error

@@ -96,7 +96,7 @@ def paired_batches(pairs: Any, options: TranslationOptions, shape: Shape, seed: 
     from kerasarch.data import pair_batches
 
     return pair_batches(
-        pairs, batch=min(options.batch, len(pairs)), size=shape.area, first_size=None if first is None else (first, first),
+        pairs, batch=min(options.batch, len(pairs)), size=shape.area, first_size=(first or shape.size,) * 2,
         channels=shape.channels, flip=options.flip, seed=seed, drop_remainder=True, workers=options.workers,
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ def held_out_batches(pairs: Any, options: TranslationOptions, shape: Shape, firs
     from kerasarch.data import pair_batches
 
     return pair_batches(
-        pairs, batch=min(max(options.batch, 32), len(pairs)), size=shape.area, first_size=None if first is None else (first, first),
+        pairs, batch=min(max(options.batch, 32), len(pairs)), size=shape.area, first_size=(first or shape.size,) * 2,
         channels=shape.channels, shuffle=False, workers=options.workers,
     )  # fmt: skip
 
