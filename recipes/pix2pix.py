@@ -5,14 +5,14 @@ Paper: Isola et al., 2016 (https://arxiv.org/abs/1611.07004).
 
 from typing import Annotated, Literal
 
-from kerasarch.recipe import Ge, Run, recipe
+from kerasarch.recipe import Ge, Interval, Run, recipe
 from kerasarch.training import TranslationOptions
 
 
 @recipe(
     task="image-translation",
     data="digits (bundled), from their edges",
-    expect={"psnr": ">=10"},
+    expect={"psnr": ">=20", "ssim": ">=0.85"},
 )
 def pix2pix(
     run: Run,
@@ -22,7 +22,7 @@ def pix2pix(
     distance_weight: Annotated[float, Ge(0)] = 100.0,
     receptive_field: Literal[1, 16, 34, 70, 142, 286] | None = None,
     objective: Literal["non_saturating", "least_squares", "hinge"] = "non_saturating",
-    dropout: Annotated[float, Ge(0)] = 0.5,
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5,
     generation: TranslationOptions = TranslationOptions(  # noqa: B008 - frozen
         epochs=15, batch=64, width=16, generator_rate=1e-3
     ),

@@ -5,7 +5,7 @@ Paper: Ledig et al., 2016 (https://arxiv.org/abs/1609.04802).
 
 from typing import Annotated, Literal
 
-from kerasarch.recipe import Ge, Run, recipe
+from kerasarch.recipe import Ge, Gt, Run, recipe
 from kerasarch.training import TranslationOptions
 
 
@@ -19,14 +19,14 @@ def srgan(
     *,
     factor: Literal[2, 4, 8] = 4,
     blocks: Annotated[int, Ge(0)] = 4,
-    pretrain_epochs: Annotated[int, Ge(1)] = 16,
-    pretrain_rate: Annotated[float, Ge(0)] = 1e-3,
+    pretrain_epochs: Annotated[int, Ge(1)] = 20,
+    pretrain_rate: Annotated[float, Gt(0)] = 1e-3,
     perceptual: str | None = None,
     content_weight: Annotated[float, Ge(0)] = 1.0,
     adversarial_weight: Annotated[float, Ge(0)] = 1e-3,
     border: Annotated[int, Ge(0)] = 0,
     generation: TranslationOptions = TranslationOptions(  # noqa: B008 - frozen
-        epochs=4, batch=64, width=16, beta_1=0.9
+        epochs=6, batch=64, width=16, beta_1=0.9
     ),
 ) -> dict[str, float]:
     """Train an SRGAN on pictures and their shrunken copies.
