@@ -12,7 +12,7 @@ from kerasarch.training import TranslationOptions
 @recipe(
     task="super-resolution",
     data="digits (bundled), shrunken",
-    expect={"gain_over_bicubic": ">=0"},
+    expect={"gain_over_bicubic": ">=5", "srgan_ssim": ">=0.88"},
 )
 def srgan(
     run: Run,
@@ -34,7 +34,8 @@ def srgan(
     A residual network first learns to enlarge with the least squared error (SRResNet, the paper's pretraining); then a
     discriminator, which tells its pictures from real ones, teaches it to draw sharp details. The report shows held-out
     pictures: shrunken, enlarged by bicubic interpolation, by the network after each phase, and the true ones, with PSNR
-    and SSIM of all. The second phase is meant to look better and to score a little worse than the first.
+    and SSIM of all. The second phase is meant to look better; where it outweighs the squared error,
+    PSNR falls.
 
     The data are any pictures; the shrunken copies are made by antialiased bicubic reduction.
 
@@ -99,4 +100,4 @@ def srgan(
         caption="Held-out pictures, shrunken, enlarged, and as they are",
     )  # fmt: skip
     figures = translation.compare(run, {"bicubic": plain, "pretrained": pretrained, "srgan": results}, highs)
-    return {**figures, "gain_over_bicubic": figures["pretrained_psnr"] - figures["bicubic_psnr"], **losses}
+    return {**figures, "gain_over_bicubic": figures["srgan_psnr"] - figures["bicubic_psnr"], **losses}
