@@ -11,7 +11,7 @@ from kerasarch.training import TranslationOptions
 
 @recipe(
     task="image-translation",
-    data="digits (bundled), half of them in ink on paper",
+    data="digits (bundled), half of them in chalk on a board",
     expect={"a_to_b_psnr": ">=10", "cycle_l1_a": "<=0.5"},
 )
 def cyclegan(
@@ -36,8 +36,8 @@ def cyclegan(
     colours and textures well and shapes badly.
 
     A folder is read as two domains: folders A and B, or trainA and trainB, with testA and testB where there are. Other
-    data must be light on dark and become two domains: half of the pictures as they are (A), the other half in blue ink
-    on cream paper (B). There the truth is known, and the translations of held-out pictures are scored against it.
+    data must be light on dark and become two domains: half of the pictures as they are (A), the other half in yellow
+    chalk on a blue board (B). There the truth is known, and translations of held-out pictures are scored against it.
 
     Args:
         blocks: Residual blocks of a generator; the paper has 6 for 128 pixels and 9 for 256.
@@ -47,7 +47,7 @@ def cyclegan(
         receptive_field: Pixels that a logit of a discriminator sees; none is the largest that fits, 70 at most.
     """
     from kerasarch import data, models
-    from kerasarch.data.pair_sources import Inked
+    from kerasarch.data.pair_sources import Chalked
     from kerasarch.runs import translation
     from kerasarch.training import adversarial
 
@@ -61,8 +61,8 @@ def cyclegan(
     else:
         known, others = translation.pictures_of(run, generation)
         shape = translation.shape_of(generation, known.image(0), channels=3)
-        truth = data.MadePairs(others, Inked(), shape.area, shape.channels)
-        pairs = data.MadePairs(known, Inked(), shape.area, shape.channels)
+        truth = data.MadePairs(others, Chalked(), shape.area, shape.channels)
+        pairs = data.MadePairs(known, Chalked(), shape.area, shape.channels)
         a, b = translation.halves(pairs, run.seed)
         pictures = list(translation.some_pairs(truth, shape))
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from kerasarch import data
-from kerasarch.data.pair_sources import Edges, HalvedPairs, Inked, OneOfPairs, Shrunken, sobel_magnitude
+from kerasarch.data.pair_sources import Chalked, Edges, HalvedPairs, OneOfPairs, Shrunken, sobel_magnitude
 from kerasarch.errors import DataError, UsageError
 
 
@@ -109,7 +109,7 @@ def test_edges_of_a_step():
     assert same is image
 
 
-def test_shrinking_and_ink():
+def test_shrinking_and_chalk():
     flat = np.full((8, 8, 3), 77, np.uint8)
     assert np.array_equal(Shrunken(4)(flat)[0], np.full((2, 2, 3), 77))
     # Alternating columns have no place at half the size: antialiasing leaves their mean.
@@ -119,7 +119,7 @@ def test_shrinking_and_ink():
     with pytest.raises(UsageError, match="multiple of factor=3"):
         Shrunken(3)(flat)
     black_and_white = np.repeat(np.array([[[0], [255]]], np.uint8), 3, axis=-1)
-    assert Inked()(black_and_white)[1].tolist() == [[[250, 238, 200], [24, 48, 160]]]
+    assert Chalked()(black_and_white)[1].tolist() == [[[20, 40, 110], [255, 214, 90]]]
 
 
 def test_two_folders(tmp_path):
