@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ TIERS = "not slow and not network"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NPROC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 
-def run(backend: str, arguments: list[str]) -> tuple[str, int, str, float]:
+def run(backend: str, arguments: list[str], cache: Path) -> tuple[str, int, str, float]:
     """Run pytest for one backend, or for the tests that need none."""
     part = "backend_free" if backend == "none" else "not backend_free"
     tier = TIERS
@@ -27,6 +28,8 @@ def run(backend: str, arguments: list[str]) -> tuple[str, int, str, float]:
         place = arguments.index("-m")
         tier, arguments = arguments[place + 1], arguments[:place] + arguments[place + 2 :]
     environment = ONE_THREAD | dict(os.environ)
+    # Hundreds of the tests' processes compile the same few programs: JAX keeps them for the length of this command.
+    environment |= {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     environment |= {"KERAS_BACKEND": "jax" if backend == "none" else backend, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "pytest", "-m", f"({tier}) and {part}", "-q", "--durations=8", *arguments]
     start = time.monotonic()
@@ -44,8 +47,10 @@ def main(arguments: list[str]) -> int:
     """Run everything; return 0 when all of it passed."""
     totals = dict.fromkeys(("passed", "failed", "skipped", "error"), 0)
     good = True
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for backend, code, output, seconds in pool.map(lambda name: run(name, arguments), (*BACKENDS, "none")):
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
+        for backend, code, output, seconds in pool.map(
+            lambda name: run(name, arguments, Path(folder)), (*BACKENDS, "none")
+        ):
             print(f"===== backend: {backend} ({seconds:.0f} s) =====\n{output}", flush=True)
             good &= code in (0, 5)  # 5: nothing was selected for this backend
             for word in totals:

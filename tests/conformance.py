@@ -12,6 +12,9 @@ import pytest
 # PyTorch 2.13 with NumPy 2.5 warns whenever Keras turns a tensor into an array.
 QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 
+# JAX compiles in the training check too; a second compilation of every row would take minutes of the default run.
+JIT = pytest.mark.slow if os.environ.get("KERAS_BACKEND", "jax") == "jax" else lambda test: test
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:

@@ -9,17 +9,34 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasarch.backends import device_names
+
 if keras.backend.backend() == "torch":
     from kerasarch.backends.torch_operations import convolve, convolve_depthwise, normalize_batch
 else:
+    # TensorFlow's CPU kernels take channels-last pictures alone, but where the processor has oneDNN's instructions.
+    TURN = keras.backend.backend() == "tensorflow" and device_names()[0].startswith("cpu")
+
+    def _turned(operation: Any, x: Any, data_format: str) -> Any:
+        if not TURN or data_format == "channels_last":
+            return operation(x, data_format)
+        return ops.transpose(operation(ops.transpose(x, (0, 2, 3, 1)), "channels_last"), (0, 3, 1, 2))
 
     def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
         """Apply a two-dimensional convolution: ``keras.ops.conv``."""
-        return ops.conv(x, kernel, list(strides), padding, data_format, dilation)
+
+        def apply(x: Any, data_format: str) -> Any:
+            return ops.conv(x, kernel, list(strides), padding, data_format, dilation)
+
+        return _turned(apply, x, data_format)
 
     def convolve_depthwise(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
         """Apply a two-dimensional depthwise convolution: ``keras.ops.depthwise_conv``."""
-        return ops.depthwise_conv(x, kernel, tuple(strides), padding, data_format, dilation)
+
+        def apply(x: Any, data_format: str) -> Any:
+            return ops.depthwise_conv(x, kernel, tuple(strides), padding, data_format, dilation)
+
+        return _turned(apply, x, data_format)
 
     def normalize_batch(
         x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, axis: int, epsilon: float, training: bool
@@ -42,4 +59,23 @@ else:
         return ops.batch_normalization(x, mean, variance, axis, offset, scale, epsilon), mean, variance
 
 
-__all__ = ["convolve", "convolve_depthwise", "normalize_batch"]
+def attend(query: Any, key: Any, value: Any) -> Any:
+    """Apply scaled dot-product attention, fused where the backend can.
+
+    JAX has no float16 attention on CPU: there it is computed in float32 and brought back.
+
+    Args:
+        query: ``(B, T, heads, width)``.
+        key: ``(B, S, heads, width)``.
+        value: ``(B, S, heads, width)``.
+
+    Returns:
+        ``(B, T, heads, width)``.
+    """
+    dtype = keras.backend.standardize_dtype(query.dtype)
+    if dtype == "float16" and keras.backend.backend() == "jax" and device_names()[0].startswith("cpu"):
+        query, key, value = (ops.cast(part, "float32") for part in (query, key, value))
+    return ops.cast(ops.dot_product_attention(query, key, value), dtype)
+
+
+__all__ = ["attend", "convolve", "convolve_depthwise", "normalize_batch"]

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasarch.backends import operations
 from kerasarch.errors import ShapeError
 from kerasarch.layers.spatial_norm import SpatialNorm
 
@@ -82,7 +83,7 @@ class DiffusionAttention(keras.layers.Layer):
         tokens = ops.reshape(h, (batch, height * width, channels))
         heads = (batch, height * width, channels // head_width, head_width)
         query, key, value = (ops.reshape(map_(tokens), heads) for map_ in (self.query, self.key, self.value))
-        mixed = ops.dot_product_attention(query, key, value)  # (B, H * W, heads, head_width)
+        mixed = operations.attend(query, key, value)  # (B, H * W, heads, head_width)
         h = self.out(ops.reshape(mixed, (batch, height * width, channels)))
         h = ops.reshape(h, (batch, height, width, channels))
         return x + (ops.transpose(h, (0, 3, 1, 2)) if self.axis == 1 else h)

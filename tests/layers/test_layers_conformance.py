@@ -76,7 +76,7 @@ def test_saving(row, tmp_path):
 
 
 @row
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def test_policy(row, policy):
     conformance.check_policy(row, policy)
 
@@ -87,6 +87,7 @@ def test_training(row):
 
 
 @row
+@conformance.JIT
 def test_jit(row):
     conformance.check_jit(row)
 

@@ -150,6 +150,7 @@ def test_penalties_on_the_gradient_reach_the_weights(name):
     np.testing.assert_allclose((values[0] - values[1]) / 2e-2, np.linalg.norm(gradient), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_sizes_of_all_kinds():
     assert models.dcgan_generator(28, 1, 4, 2).output_shape == (None, 28, 28, 1)
     assert models.dcgan_generator(64, 3, 4, 2).output_shape == (None, 64, 64, 3)

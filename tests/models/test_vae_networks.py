@@ -13,7 +13,13 @@ from tests.conformance import outputs, randomise, to_numpy
 pytestmark = conformance.QUIET
 
 
-@pytest.mark.parametrize("size", [(8, 8, 1), (16, 16, 3), (28, 28, 1), (32, 32, 3), (9, 7, 2)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (9, 7, 2),
+        *(pytest.param(size, marks=pytest.mark.slow) for size in [(8, 8, 1), (16, 16, 3), (28, 28, 1), (32, 32, 3)]),
+    ],
+)
 def test_shapes(size):
     for kind in ("dense", "convolutional"):
         assert models.vae_encoder(size, 5, kind=kind, width=4).output_shape == (None, 10)

@@ -26,7 +26,10 @@ def read(folder: Path, name: str) -> dict:
     return json.loads((folder / name).read_text())
 
 
-@pytest.mark.parametrize(("recipe", "size"), [("transfer-resnet", (16, 16, 1)), ("transfer-image", (32, 32, 3))])
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [("transfer-resnet", (16, 16, 1)), pytest.param("transfer-image", (32, 32, 3), marks=pytest.mark.slow)],
+)
 def test_smoke(tmp_path, recipe, size):
     import keras
 

@@ -1,0 +1,50 @@
+"""The generative recipes run to the end, leave a complete folder, and draw again from it."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasarch.commands.program import program
+
+RECIPES = ["gan", "dcgan", "wgan", "wgan-gp", "stylegan2", "biggan", "vae", "beta-vae", "wae", "vq-vae", "vae-gan"]
+# One of each kind by default; the networks and learners of the others have tests of their own.
+QUICK = ("vae",)
+TRIED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in RECIPES]
+
+
+def call(*arguments):
+    result = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.mark.parametrize("recipe", TRIED)
+def test_smoke_and_sample(tmp_path, monkeypatch, recipe):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    call("run", recipe, "--smoke", "--out", tmp_path / "runs")
+    (found,) = (tmp_path / "runs").glob("*/*/run.json")
+    folder = found.parent
+    assert json.loads(found.read_text())["status"] == "finished"
+    result = json.loads((folder / "result.json").read_text())["result"]
+    assert result["frechet_distance"] > result["held_out_frechet_distance"] > 0
+    report = (folder / "report.html").read_text()
+    assert "generative scores" in report
+    assert "generated classes" in report
+    call("sample", folder, "--n", 6, "--seed", 1, "--out", tmp_path / "grid.png")
+    picture = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert min(picture.shape[:2]) >= 16
+    assert picture.std() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp"])
+def test_all_digits_are_drawn(tmp_path, recipe):
+    call("run", recipe, "--out", tmp_path)
+    (found,) = tmp_path.glob("*/*/result.json")
+    result = json.loads(found.read_text())["result"]
+    assert result["classes_covered"] == 10
+    assert result["smallest_class_share"] >= 0.03
+    assert result["frechet_distance"] < result["untrained_frechet_distance"] / 4
