@@ -29,6 +29,17 @@ class Conv2D(keras.layers.Conv2D):
         if not self.lora_enabled:
             backends.lay_out_kernel(self._kernel)
 
+    def call(self, inputs: Any) -> Any:  # (B, H, W, C)
+        """Apply the layer."""
+        x = self.convolution_op(inputs, self.kernel)
+        if self.use_bias:
+            if self.data_format == "channels_last":
+                x = keras.ops.add(x, self.bias)
+            else:
+                # On TensorFlow Keras 3.15 adds a bias (1, C, 1, 1) along the width where that is C as well.
+                x = keras.ops.subtract(x, keras.ops.reshape(keras.ops.negative(self.bias), (1, -1, 1, 1)))
+        return x if self.activation is None else self.activation(x)
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, without bias and activation."""
         return operations.convolve(

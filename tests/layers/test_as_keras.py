@@ -43,6 +43,15 @@ def test_convolutions(kind, arguments, shape):
     np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
+def test_bias_of_channels_first_pictures_that_are_as_wide_as_deep():
+    layer = layers.Conv2D(4, 1, data_format="channels_first")
+    layer.build((None, 2, 3, 4))
+    layer.kernel.assign(np.zeros((1, 1, 2, 4)))
+    layer.bias.assign([1, 2, 3, 4])
+    expected = np.broadcast_to(np.array([1.0, 2, 3, 4])[:, None, None], (1, 4, 3, 4))
+    np.testing.assert_array_equal(host(layer(np.ones((1, 2, 3, 4), "float32"))), expected)
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(
     ("arguments", "shape"),
