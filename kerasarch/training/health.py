@@ -70,7 +70,7 @@ class DiscriminatorLogs:
     Args:
         loss: Log of the discriminator's loss.
         chance: That loss where real and fake cannot be told apart: ``2 log 2`` for the cross-entropies of real and fake
-            together, 2 for hinge losses, 0.5 for least squares with targets 1 and 0 and halves.
+            together, 2 for hinge losses, 0.25 for least squares with targets 1 and 0 and halves.
         real: Log of the mean score of real examples, or None.
         fake: Log of the mean score of fake examples, or None.
     """

@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasarch.training.adversarial.image_pool import ImagePool
 from kerasarch.training.adversarial.pix2pix import pair
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -95,6 +96,11 @@ class CycleGAN(Learner):
         self.pool_b = ImagePool(
             pool, shape=_picture(generator_ab, discriminator_b), seed=None if seed is None else seed + 1, name="pool_b"
         )
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs | None:
+        """What monitoring looks at to tell that the discriminators are too strong."""
+        return DiscriminatorLogs(chance=0.5, real="real_score", fake="fake_score")
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train the generators, then the discriminators, on pictures of both domains."""

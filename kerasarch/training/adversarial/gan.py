@@ -12,6 +12,7 @@ from kerasarch.training.adversarial.augmentation import AdaptiveAugmentation
 from kerasarch.training.adversarial.average import WeightAverage, copy_of
 from kerasarch.training.adversarial.losses import AdversarialLoss, adversarial_loss
 from kerasarch.training.adversarial.regularizers import Penalty
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -73,6 +74,11 @@ class GAN(Learner):
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
         self.penalty, self.augmentation, self.average, self.seed = penalty, augmentation, average, seed
         self.random = keras.random.SeedGenerator(seed)
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs | None:
+        """What monitoring looks at to tell that the discriminator is too strong."""
+        return self.adversarial.watched()
 
     # The step.
 

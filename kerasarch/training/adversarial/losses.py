@@ -1,12 +1,14 @@
 """The two sides of the adversarial losses, on the logits of the discriminator."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
 from kerasarch.errors import UsageError
+from kerasarch.training.health import DiscriminatorLogs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +22,24 @@ class AdversarialLoss:
         name: The name it is chosen by.
         discriminator: Function of the real and the fake scores.
         generator: Function of the fake scores.
+        chance: The discriminator's loss where it cannot tell the two apart; None where its loss says nothing of that,
+            as a critic's.
     """
 
     name: str
     discriminator: Callable[[Any, Any], Any]
     generator: Callable[[Any], Any]
+    chance: float | None = None
+
+    def watched(self, share: float = 1.0) -> DiscriminatorLogs | None:
+        """Return which logs tell that the discriminator is too strong, or None for a critic, which should win.
+
+        Args:
+            share: What the learner multiplies the discriminator's loss with.
+        """
+        if self.chance is None:
+            return None
+        return DiscriminatorLogs(chance=share * self.chance, real="real_score", fake="fake_score")
 
 
 def _mean(values: Any) -> Any:
@@ -121,10 +136,10 @@ def critic_generator(fake: Any) -> Any:
 LOSSES = {
     loss.name: loss
     for loss in (
-        AdversarialLoss("non_saturating", logistic_discriminator, non_saturating_generator),
-        AdversarialLoss("minimax", logistic_discriminator, minimax_generator),
-        AdversarialLoss("hinge", hinge_discriminator, critic_generator),
-        AdversarialLoss("least_squares", least_squares_discriminator, least_squares_generator),
+        AdversarialLoss("non_saturating", logistic_discriminator, non_saturating_generator, 2 * math.log(2)),
+        AdversarialLoss("minimax", logistic_discriminator, minimax_generator, 2 * math.log(2)),
+        AdversarialLoss("hinge", hinge_discriminator, critic_generator, 2.0),
+        AdversarialLoss("least_squares", least_squares_discriminator, least_squares_generator, 0.25),
         AdversarialLoss("wasserstein", wasserstein_discriminator, critic_generator),
     )
 }

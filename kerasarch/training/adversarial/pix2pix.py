@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasarch.errors import DataError
 from kerasarch.training.adversarial.losses import AdversarialLoss, adversarial_loss
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -45,6 +46,11 @@ class Pix2Pix(Learner):
         super().__init__(**kwargs)
         self.generator, self.discriminator, self.weight = generator, discriminator, weight
         self.objective, self.adversarial = objective, adversarial_loss(objective)
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs | None:
+        """What monitoring looks at to tell that the discriminator is too strong."""
+        return self.adversarial.watched(0.5)
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train the discriminator, then the generator, on a batch of pairs."""

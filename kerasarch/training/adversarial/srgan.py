@@ -8,6 +8,7 @@ from keras import ops
 from kerasarch.training.adversarial.image_quality import PeakSignalToNoise, StructuralSimilarity
 from kerasarch.training.adversarial.losses import AdversarialLoss, adversarial_loss
 from kerasarch.training.adversarial.pix2pix import pair
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -57,6 +58,11 @@ class SRGAN(Learner):
         self.content, self.adversarial, self.border = content, adversarial, border
         self.objective, self.loss_pair = objective, adversarial_loss(objective)
         self.psnr, self.ssim = PeakSignalToNoise(border=border), StructuralSimilarity(border=border)
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs | None:
+        """What monitoring looks at to tell that the discriminator is too strong."""
+        return self.loss_pair.watched()
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train the discriminator, then the generator, on a batch of pairs."""

@@ -1,5 +1,6 @@
 """The variational autoencoder whose errors are measured in the features of a discriminator."""
 
+import math
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ from keras import ops
 
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.models import DiagonalGaussian, Network
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -79,6 +81,11 @@ class VAEGAN(Learner):
         self.encoder, self.decoder, self.discriminator = encoder, decoder, discriminator
         self.gamma, self.seed = gamma, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs:
+        """What monitoring looks at to tell that the discriminator is too strong; it judges three kinds of pictures."""
+        return DiscriminatorLogs(chance=3 * math.log(2))
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train discriminator, decoder and encoder on a batch, each with the gradients of its own loss."""

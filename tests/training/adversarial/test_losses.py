@@ -42,3 +42,20 @@ def test_losses_of_ones_own_and_unknown_ones():
     assert adversarial_loss(own) is own
     with pytest.raises(UsageError, match="one of non_saturating, minimax, hinge"):
         adversarial_loss("hinges")
+
+
+@pytest.mark.parametrize(
+    ("name", "score"), [("non_saturating", 0.0), ("minimax", 0.0), ("hinge", 0.0), ("least_squares", 0.5)]
+)
+def test_the_loss_at_chance_is_what_is_watched(name, score):
+    """The same score for every picture, the best one where the two kinds cannot be told apart."""
+    loss, scores = adversarial_loss(name), ops.full((4, 1), score)
+    assert loss.watched().chance == pytest.approx(float(ops.convert_to_numpy(loss.discriminator(scores, scores))))
+    assert loss.watched(0.5).chance == loss.watched().chance / 2
+    for other in (-1.0, 1.0):
+        apart = ops.full((4, 1), score + other)
+        assert float(ops.convert_to_numpy(loss.discriminator(apart, apart))) >= loss.watched().chance
+
+
+def test_a_critic_should_win():
+    assert adversarial_loss("wasserstein").watched() is None
