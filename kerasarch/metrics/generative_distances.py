@@ -140,7 +140,8 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 
 def _discrepancy(x: np.ndarray, y: np.ndarray) -> float:
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a @ b.T / a.shape[1] + 1) ** 3
+        base = a @ (b.T / a.shape[1]) + 1
+        return base * base * base  # numpy's power takes ten times as long
 
     def within(rows: np.ndarray) -> float:
         values = kernel(rows, rows)

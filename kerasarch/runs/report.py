@@ -34,7 +34,7 @@ def write_report(folder: RunFolder) -> Path:
         _section("Learning curves", _curves(record)),
         _section("Learning rates and open groups", _rates(record)),
         _section("Health of training", health(record)),
-        _section("Comparison", "".join(table(part["rows"], part["caption"]) for part in parts.read("table"))),
+        _section("Tables", "".join(_table(part) for part in parts.read("table"))),
         _section("Confusion matrix", _confusion(parts)),
         _section("Example predictions", _examples(parts)),
         _section("Figures", _figures(folder, parts)),
@@ -61,6 +61,11 @@ def metrics_of(record: Record) -> list[str]:
 
 def _section(title: str, content: str) -> str:
     return f"<section><h2>{title}</h2>\n{content}</section>" if content else ""
+
+
+def _table(part: dict[str, Any]) -> str:
+    name = part["name"]
+    return f"<h3>{escape(name[:1].upper() + name[1:])}</h3>\n{table(part['rows'], part['caption'])}"
 
 
 def _head(folder: RunFolder) -> str:

@@ -31,8 +31,8 @@ def test_smoke_and_sample(tmp_path, monkeypatch, recipe):
     result = json.loads((folder / "result.json").read_text())["result"]
     assert result["frechet_distance"] > result["held_out_frechet_distance"] > 0
     report = (folder / "report.html").read_text()
-    assert "generative scores" in report
-    assert "generated classes" in report
+    assert "Generative scores" in report
+    assert "Generated classes" in report
     call("sample", folder, "--n", 6, "--seed", 1, "--out", tmp_path / "grid.png")
     picture = np.asarray(Image.open(tmp_path / "grid.png"))
     assert min(picture.shape[:2]) >= 16
