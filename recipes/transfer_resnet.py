@@ -104,7 +104,8 @@ def transfer_resnet(
         network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
         return models.accept_raw_pixels(network)
 
-    return compare_transfer(run, make, train, validation, test, transfer, rate=5e-3 if small else 1e-3)
+    defaults = {"rate": 5e-3, "batch_norm": "open"} if small else {"rate": 1e-3, "batch_norm": "frozen"}
+    return compare_transfer(run, make, train, validation, test, transfer, **defaults)
 
 
 def _letters(run: Run, variant: str, size: int, epochs: int) -> Path:

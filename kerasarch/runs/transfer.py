@@ -14,7 +14,7 @@ def compare_transfer(
     validation: Any,
     test: Any,
     options: TransferOptions,
-    **rates: float,
+    **defaults: Any,
 ) -> dict[str, float]:
     """Train by each strategy, evaluate on the test images, write the report's parts and save the chosen model.
 
@@ -25,7 +25,7 @@ def compare_transfer(
         validation: Batches to watch, or None.
         test: Batches to judge by, in the order of their source.
         options: The options.
-        **rates: Learning rates that the options leave open, as `kerasarch.training.train_strategies` takes them.
+        **defaults: What holds where the options leave it open, as `kerasarch.training.train_strategies` takes it.
 
     Returns:
         ``accuracy`` and ``macro_f1`` of the chosen strategy, ``<strategy>_accuracy`` of the others, and
@@ -39,7 +39,7 @@ def compare_transfer(
     classes = test.source.classes
     rows: list[dict[str, Any]] = []
     result: dict[str, float] = {}
-    for name, model, seconds in training.train_strategies(run, make, train, validation, options, **rates):
+    for name, model, seconds in training.train_strategies(run, make, train, validation, options, **defaults):
         probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(model.predict(test, verbose=0)))
         scores = classification_summary(test.labels, probabilities, classes)
         rows.append(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -21,6 +21,7 @@ def train_strategies(
     *,
     rate: float = 1e-3,
     scratch_rate: float = 3e-3,
+    batch_norm: Literal["open", "frozen"] = "frozen",
 ) -> Iterator[tuple[str, keras.Model, float]]:
     """Train a fresh model by each strategy.
 
@@ -32,6 +33,7 @@ def train_strategies(
         options: The options.
         rate: Learning rate of the head, unless the options name one.
         scratch_rate: Learning rate where all weights are fresh.
+        batch_norm: Whether BatchNormalization learns, unless the options say. Fresh weights always have it learn.
 
     Yields:
         The strategy's name, its trained model and the seconds that training took.
@@ -58,7 +60,7 @@ def train_strategies(
             warmup_epochs=options.warmup_epochs,
             label_smoothing=options.label_smoothing,
             patience=options.patience,
-            batch_norm="open" if fresh else options.batch_norm,
+            batch_norm="open" if fresh else options.batch_norm or batch_norm,
             cache=options.cache_gb > 0,
             cache_gb=options.cache_gb,
             views=options.views,

@@ -34,7 +34,7 @@ class TransferOptions:
         label_smoothing: Part of a label's weight that is spread over all classes.
         dropout: Dropout before the head.
         batch_norm: Whether BatchNormalization learns with its group (open) or keeps its statistics throughout (frozen),
-            which suits small batches and very different images.
+            which suits small batches; none is open for networks made for small pictures, else frozen.
         patience: Stop a stage after so many epochs without a better validation loss and keep the best weights; none
             trains all epochs.
         cache_gb: Memory for the activations of frozen layers, in GB; 0 computes them in every epoch.
@@ -54,7 +54,7 @@ class TransferOptions:
     weight_decay: Annotated[float, Ge(0)] = 1e-4
     label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
-    batch_norm: Literal["open", "frozen"] = "open"
+    batch_norm: Literal["open", "frozen"] | None = None
     patience: Annotated[int, Ge(1)] | None = None
     cache_gb: Annotated[float, Ge(0)] = 2.0
     views: Annotated[int, Ge(1)] = 4
