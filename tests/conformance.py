@@ -13,7 +13,7 @@ import pytest
 QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 
 # JAX compiles in the training check too; a second compilation of every row would take minutes of the default run.
-JIT = pytest.mark.slow if os.environ.get("KERAS_BACKEND", "jax") == "jax" else lambda test: test
+JIT = pytest.mark.quick_on("tensorflow", "torch")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,15 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that are quick on some backends only are slow on this one, unless it is among them."""
+    for item in items:
+        for mark in item.iter_markers("quick_on"):
+            if os.environ["KERAS_BACKEND"] not in mark.args:
+                item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def backend() -> str:
     """The backend of this process."""

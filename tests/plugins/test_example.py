@@ -12,10 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "plugins" / "kerasarch-example"
 
 
-@pytest.mark.skipif(
-    os.environ.get("KERAS_BACKEND") != "torch" and not os.environ.get("KERASARCH_TEST_ALL"),
-    reason="minutes on this backend; the conformance kit itself is tested on all (KERASARCH_TEST_ALL=1 runs it)",
-)
+@pytest.mark.quick_on("torch")  # the conformance kit itself is tested on all
 def test_its_own_tests_pass(example_site, backend):
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--deselect", "tests/test_se_digits.py"],
@@ -28,6 +25,7 @@ def test_its_own_tests_pass(example_site, backend):
     assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.quick_on("torch")  # .ci/run has it on JAX
 def test_its_recipe_runs(example_site, backend, tmp_path):
     words = ("run", "se-digits", "--backend", backend, "--smoke", "--out", str(tmp_path / "runs"))
     ended = example_site.kerasarch(*words, cwd=tmp_path)

@@ -12,7 +12,9 @@ from kerasarch.commands.program import program
 RECIPES = ["gan", "dcgan", "wgan", "wgan-gp", "stylegan2", "biggan", "vae", "beta-vae", "wae", "vq-vae", "vae-gan"]
 # One of each kind by default; the networks and learners of the others have tests of their own.
 QUICK = ("vae",)
-TRIED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in RECIPES]
+TRIED = [
+    pytest.param(name, marks=pytest.mark.quick_on("torch") if name in QUICK else pytest.mark.slow) for name in RECIPES
+]
 
 
 def call(*arguments):
