@@ -106,7 +106,10 @@ def examples_of(entry: Any, name: str) -> list[Example]:
     Raises:
         PluginError: It has none, or they are not examples with inputs.
     """
-    examples = getattr(entry, "conformance", None)
+    from kerasarch.testing.built_in import BUILT_IN
+
+    own = BUILT_IN.get(f"{getattr(entry, '__module__', '')}:{getattr(entry, '__name__', '')}")
+    examples = getattr(entry, "conformance", own)
     if examples is None:
         raise PluginError(
             f"{name} has no examples to check. Give it an attribute: {name}.conformance = "

@@ -1,0 +1,25 @@
+"""What the models of this package are checked with: ``kerasarch test resnet``."""
+
+from kerasarch.testing.example import Example
+
+_AUTOENCODER = {"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1}
+# A bias of the keys shifts every score of a query alike, which softmax does not see.
+_KEYS = ("key/bias",)
+
+BUILT_IN = {
+    "kerasarch.models.resnet:resnet": [
+        Example({"variant": "resnet8_small", "classes": 3, "input_shape": (16, 16, 1)}, [(2, 16, 16, 1)]),
+        Example({"variant": "resnet50", "classes": 3, "input_shape": (17, 15, 3), "widths": (8, 16),
+                 "depths": (1, 1), "stem_width": 8}, [(2, 17, 15, 3)]),
+    ],
+    "kerasarch.models.mobilenet_v2:mobilenet_v2": [
+        Example({"alpha": 0.35, "classes": 3, "input_shape": (32, 32, 3)}, [(2, 32, 32, 3)]),
+    ],
+    "kerasarch.models.autoencoder_kl:autoencoder_kl": [
+        Example({"variant": "stable_diffusion", **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
+    ],
+    "kerasarch.models.vq_model:vq_model": [
+        Example({"variant": "latent_diffusion_vq", "codes": 6, **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
+    ],
+}  # fmt: skip
+"""Examples by ``module:name`` of what the entry point names."""
