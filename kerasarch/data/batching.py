@@ -79,9 +79,12 @@ class Batches(PipelineBatches):
         steps: Batches of a whole epoch.
         workers: Processes that prepare batches ahead while they are asked for in order.
         pixels: What black and white become.
+        places: Endless grain dataset of the places in the source of what the pipeline gives.
+        augmented: Whether an image is another one in every epoch.
 
     Attributes:
         source: Where the images come from.
+        augmented: Whether an image is another one in every epoch.
     """
 
     def __init__(
@@ -91,15 +94,24 @@ class Batches(PipelineBatches):
         steps: int,
         workers: int = 0,
         pixels: tuple[float, float] = (0.0, 255.0),
+        *,
+        places: grain.MapDataset,
+        augmented: bool = False,
     ):
         super().__init__(pipeline, steps, workers)
         self.source = source
         self.pixels = pixels
+        self.augmented = augmented
+        self._places = places
 
     @property
     def labels(self) -> np.ndarray:
         """Class of every image of the source, in its order (not in that of the batches)."""
         return self.source.labels
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Places in the source of the images of an epoch, batch after batch; nothing is loaded for it."""
+        return np.concatenate([self._places[epoch * self.steps + index] for index in range(self.steps)])
 
     def for_keras(self, batch: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Images in the range and layout asked for, and their labels."""
@@ -163,9 +175,9 @@ def batches(
         raise DataError("There are no images to make batches of.")
     if drop_remainder and len(source) < batch:
         raise DataError(f"{len(source)} images do not fill a batch of {batch}. Use a smaller batch.")
-    dataset = grain.MapDataset.source(source).seed(seed % 2**32)
+    dataset, places = (grain.MapDataset.source(items).seed(seed % 2**32) for items in (source, np.arange(len(source))))
     if shuffle:
-        dataset = dataset.shuffle()
+        dataset, places = dataset.shuffle(), places.shuffle()  # alike: both are the first to draw from the seed
     size = (int(size[0]), int(size[1]))
     if augment.changes_pictures:
         dataset = dataset.random_map(PrepareAugmented(size, channels, augment))
@@ -174,7 +186,9 @@ def batches(
     dataset = dataset.batch(batch, drop_remainder=drop_remainder, batch_fn=Collate(classes, labels == "one_hot"))
     if augment.mixes:
         dataset = dataset.random_map(Mix(augment))
-    return Batches(source, dataset.repeat(), len(dataset), workers, pixels)
+    places = places.batch(batch, drop_remainder=drop_remainder)
+    augmented = augment.changes_pictures or augment.mixes
+    return Batches(source, dataset.repeat(), len(dataset), workers, pixels, places=places.repeat(), augmented=augmented)
 
 
 def images_for_keras(images: np.ndarray, pixels: tuple[float, float]) -> np.ndarray:

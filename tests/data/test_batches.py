@@ -47,6 +47,16 @@ def test_contents_and_types():
         batches[5]
 
 
+@pytest.mark.parametrize("arguments", [{}, {"shuffle": False}, {"drop_remainder": True}, {"augment": MIXED}])
+def test_order_tells_what_an_epoch_holds_without_loading_it(arguments):
+    labels = "one_hot" if "augment" in arguments else "int"
+    batches = data.batches(numbered(), batch=5, size=(4, 5), seed=1, labels=labels, **arguments)
+    plain = data.batches(numbered(), batch=5, size=(4, 5), seed=1, **arguments | {"augment": None})
+    for epoch in (0, 3):
+        assert batches.order(epoch).tolist() == epoch_numbers(plain, epoch)
+    assert batches.augmented is ("augment" in arguments)
+
+
 def test_every_epoch_is_a_permutation_of_its_own():
     batches = data.batches(numbered(), batch=5, size=(4, 5), seed=1)
     epochs = [epoch_numbers(batches, epoch) for epoch in range(3)]
