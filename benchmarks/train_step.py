@@ -1,4 +1,4 @@
-"""How fast ResNet-18 and ResNet-50 train and predict, beside keras.applications and plain PyTorch.
+"""How fast ResNet-18, ResNet-50 and MobileNetV2 train and predict, beside keras.applications and plain PyTorch.
 
     python benchmarks/train_step.py --batch 8 --size 96
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 BACKENDS = ("jax", "tensorflow", "torch")
-NETWORKS = ("resnet18", "resnet50")
+NETWORKS = ("resnet18", "resnet50", "mobilenet_v2")
 
 
 def main() -> None:
@@ -58,9 +58,9 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
     results = []
     for network in networks:
         steps = {"kerasarch": keras_steps(ours(network, options.size), options)}
-        if network == "resnet50":
-            steps["keras.applications"] = keras_steps(theirs(options.size), options)
-        if backend == "torch":
+        if network != "resnet18":
+            steps["keras.applications"] = keras_steps(theirs(network, options.size), options)
+        if backend == "torch" and network != "mobilenet_v2":
             steps["plain PyTorch"] = torch_steps(network, options)
         for kind in ("train", "predict"):
             for name, seconds in take_turns({name: pair[kind] for name, pair in steps.items()}, options.steps).items():
@@ -88,11 +88,12 @@ def ours(network: str, size: int):
     return models.build(network, input_shape=(size, size, 3))
 
 
-def theirs(size: int):
-    """Return keras.applications' ResNet-50: v1, with biases, otherwise the same."""
+def theirs(network: str, size: int):
+    """Return that of keras.applications; its ResNet-50 is v1, with biases, otherwise the same."""
     import keras
 
-    return keras.applications.ResNet50(weights=None, input_shape=(size, size, 3), classifier_activation=None)
+    build = keras.applications.ResNet50 if network == "resnet50" else keras.applications.MobileNetV2
+    return build(weights=None, input_shape=(size, size, 3), classifier_activation=None)
 
 
 def keras_steps(model, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
@@ -141,7 +142,7 @@ def table(results: list[dict], options: argparse.Namespace) -> str:
     """Return the figures as text, 80 columns wide."""
     lines = [
         f"batch {options.batch}, {options.size} x {options.size} pixels; images a second (our time / that time)",
-        f"{'backend':<11}{'network':<10}{'step':<9}{'kerasarch':>10}{'keras.applications':>20}{'plain PyTorch':>20}",
+        f"{'backend':<11}{'network':<13}{'step':<8}{'kerasarch':>10}{'keras.applications':>20}{'plain PyTorch':>18}",
     ]
     keys = dict.fromkeys((row["backend"], row["network"], row["kind"]) for row in results)
     for key in keys:
@@ -151,13 +152,13 @@ def table(results: list[dict], options: argparse.Namespace) -> str:
             if (row["backend"], row["network"], row["kind"]) == key
         }
         cells = [f"{options.batch / seconds['kerasarch']:10.1f}"]
-        for other in ("keras.applications", "plain PyTorch"):
+        for other, width in (("keras.applications", 20), ("plain PyTorch", 18)):
             if other in seconds:
                 ratio = f"({seconds['kerasarch'] / seconds[other]:.2f})"
-                cells.append(f"{options.batch / seconds[other]:13.1f}{ratio:>7}")
+                cells.append(f"{options.batch / seconds[other]:{width - 7}.1f}{ratio:>7}")
             else:
-                cells.append(f"{'-':>20}")
-        lines.append(f"{key[0]:<11}{key[1]:<10}{key[2]:<9}{''.join(cells)}")
+                cells.append(f"{'-':>{width}}")
+        lines.append(f"{key[0]:<11}{key[1]:<13}{key[2]:<8}{''.join(cells)}")
     return "\n".join(lines)
 
 

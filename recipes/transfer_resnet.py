@@ -62,10 +62,14 @@ def transfer_resnet(
         strict: Stop at the first unreadable image instead of leaving it out.
         letter_epochs: Epochs of learning letters.
     """
+    import dataclasses
+
     from kerasarch import models
     from kerasarch.data import Augmentation, batches, load_images
     from kerasarch.runs.transfer import compare_transfer
 
+    if run.smoke:
+        transfer = dataclasses.replace(transfer, max_stages=min(transfer.max_stages, 2))
     bundled = data == "digits"
     network_name: str = variant or (SMALL if bundled else "resnet50")
     small = network_name.endswith("_small")

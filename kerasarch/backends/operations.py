@@ -1,6 +1,6 @@
 """Operations for which the backend has a fused or copy-free form that Keras does not reach.
 
-On JAX and TensorFlow they are Keras' own: their compilers fuse. On PyTorch, Keras 3.15 copies the pictures twice at
+On JAX and TensorFlow most are Keras' own: their compilers fuse. On PyTorch, Keras 3.15 copies the pictures twice at
 each convolution (to channels-first and back) and normalises with four passes over the tensor.
 """
 
@@ -14,8 +14,9 @@ from kerasarch.backends import device_names
 if keras.backend.backend() == "torch":
     from kerasarch.backends.torch_operations import convolve, convolve_depthwise, normalize_batch
 else:
+    ON_CPU = device_names()[0].startswith("cpu")
     # TensorFlow's CPU kernels take channels-last pictures alone, but where the processor has oneDNN's instructions.
-    TURN = keras.backend.backend() == "tensorflow" and device_names()[0].startswith("cpu")
+    TURN = keras.backend.backend() == "tensorflow" and ON_CPU
 
     def _turned(operation: Any, x: Any, data_format: str) -> Any:
         if not TURN or data_format == "channels_last":
@@ -30,13 +31,19 @@ else:
 
         return _turned(apply, x, data_format)
 
-    def convolve_depthwise(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
-        """Apply a two-dimensional depthwise convolution: ``keras.ops.depthwise_conv``."""
+    if keras.backend.backend() == "jax" and ON_CPU:
+        from kerasarch.backends.jax_operations import convolve_depthwise
+    else:
 
-        def apply(x: Any, data_format: str) -> Any:
-            return ops.depthwise_conv(x, kernel, tuple(strides), padding, data_format, dilation)
+        def convolve_depthwise(
+            x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str
+        ) -> Any:
+            """Apply a two-dimensional depthwise convolution: ``keras.ops.depthwise_conv``."""
 
-        return _turned(apply, x, data_format)
+            def apply(x: Any, data_format: str) -> Any:
+                return ops.depthwise_conv(x, kernel, tuple(strides), padding, data_format, dilation)
+
+            return _turned(apply, x, data_format)
 
     def normalize_batch(
         x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, axis: int, epsilon: float, training: bool

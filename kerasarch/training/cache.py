@@ -119,15 +119,16 @@ class BoundaryCache:
         order = None if self._replayed else getattr(self._train, "order", None)
         row_of: dict[Any, int] = {}
         for epoch in range(self._first, self._first + (self._views if self._replayed else self.epochs)):
+            places = order(epoch).tolist() if order else None
             for index in range(self._train.steps):
                 if self._replayed:
                     self._rows[epoch, index] = store.append(*self._computed(load(epoch, index), size))
                     continue
-                batch = None if order else load(epoch, index)
-                keys = order(epoch)[index * size : (index + 1) * size].tolist() if order else contents(batch)
+                batch = None if places else load(epoch, index)
+                keys = places[index * size : (index + 1) * size] if places else contents(batch)
                 new = [position for position, key in enumerate(keys) if key not in row_of]
                 if new:
-                    activations, rest = self._computed(load(epoch, index) if order else batch, size)
+                    activations, rest = self._computed(load(epoch, index) if places else batch, size)
                     rows = store.append([array[new] for array in activations], [array[new] for array in rest])
                     row_of.update({keys[position]: row for position, row in zip(new, rows, strict=True)})
                 self._rows[epoch, index] = np.array([row_of[key] for key in keys])
