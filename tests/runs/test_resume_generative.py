@@ -1,4 +1,4 @@
-"""Adversarial runs that are killed and resumed end bitwise like those that were not."""
+"""Generative runs that are killed and resumed end bitwise like those that were not."""
 
 import os
 import signal
@@ -11,12 +11,17 @@ import pytest
 
 from kerasarch.runs.folder import list_runs
 
+ADAM = """
+    rates = {name: keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9) for name in ("generator", "discriminator")}
+    learner.compile(rates)
+"""
 NETWORKS = {
     "wgan-gp": """
     generator = models.dcgan_generator(8, 1, 4, 4)
     critic = models.dcgan_discriminator(8, 1, 4, norm="layer")
     learner = adversarial.WGANGP(generator, critic, latent=4, discriminator_steps=2, seed=run.seed)
-""",
+"""
+    + ADAM,
     "stylegan2": """
     generator = models.stylegan2_generator(8, 1, 4, style=4, mapping_depth=2, width_base=32, width_most=4)
     critic = models.stylegan2_discriminator(8, 1, width_base=32, width_most=4)
@@ -26,6 +31,14 @@ NETWORKS = {
         generator, critic, latent=4, r1_interval=3, path_interval=2, average=average, augmentation=augmentation,
         seed=run.seed,
     )
+"""
+    + ADAM,
+    "vq-vae": """
+    parts = {"width": 8, "halvings": 1, "blocks": 1}
+    quantizer = layers.VectorQuantizer(16, reset_below=0.9, decay=0.9, seed=run.seed)
+    encoder, decoder = models.vq_encoder((8, 8, 1), 4, **parts), models.vq_decoder((8, 8, 1), 4, **parts)
+    learner = autoencoding.VQVAE(encoder, quantizer, decoder)
+    learner.compile(keras.optimizers.Adam(1e-2))
 """,
 }
 RECIPE = '''
@@ -33,20 +46,17 @@ RECIPE = '''
 from kerasarch.recipe import Run, recipe
 
 
-@recipe(task="image-generation", data="random", expect={{}}, resumable=("epochs",))
-def adversarial_test(run: Run, *, epochs: int = 3, pause: float = 0.0):
+@recipe(task="image-generation", data="random", resumable=("epochs",))
+def generative_test(run: Run, *, epochs: int = 3, pause: float = 0.0):
     """Train on random pictures."""
     import time
 
     import keras
     import numpy as np
 
-    from kerasarch import models
-    from kerasarch.training import adversarial
-{networks}
-    rates = {{name: keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9) for name in ("generator", "discriminator")}}
-    learner.compile(rates)
-    images = np.random.default_rng(0).uniform(-1, 1, (96, 8, 8, 1)).astype("float32")
+    from kerasarch import layers, models
+    from kerasarch.training import adversarial, autoencoding
+{networks}    images = np.random.default_rng(0).uniform(-1, 1, (96, 8, 8, 1)).astype("float32")
 
     class Pause(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -74,7 +84,7 @@ def _until(process, done):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_killed_and_resumed(name, tmp_path, monkeypatch):
     monkeypatch.setenv("KERASARCH_CHECKPOINT_BATCHES", "1")
-    recipe = tmp_path / "adversarial_test.py"
+    recipe = tmp_path / "generative_test.py"
     recipe.write_text(RECIPE.format(networks=NETWORKS[name]))
 
     def start(code, *arguments):
