@@ -1,10 +1,6 @@
 """The networks of GANs: published sizes, shapes, files that every backend reads, derivatives of second order."""
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -203,39 +199,3 @@ def test_perceptual_features_of_a_given_network_and_of_vgg():
     np.testing.assert_allclose(call(features, x), expected, atol=1e-4)
     with pytest.raises(UsageError, match="No layer 'block9'"):
         models.perceptual_features(network, "block9")
-
-
-CHILD = """
-import json, sys
-import keras, numpy as np
-from kerasarch import models
-folder = sys.argv[1]
-for name in json.loads(sys.argv[2]):
-    given = np.load(f"{folder}/{name}.npz")
-    arrays = [keras.ops.convert_to_tensor(given[f"x{i}"]) for i in range(len(given.files) - 1)]
-    model = keras.saving.load_model(f"{folder}/{name}.keras")
-    y = keras.ops.convert_to_numpy(model(arrays if len(arrays) > 1 else arrays[0]))
-    assert np.abs(y - given["y"]).max() <= 1e-4 * max(1, np.abs(given["y"]).max()), name
-print("agreed")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("other", ["jax", "tensorflow", "torch"])
-def test_files_are_read_by_the_other_backends(other, backend, tmp_path):
-    if other == backend:
-        pytest.skip("tested above")
-    for name in NETWORKS:
-        model, arrays = build(name), feed(name, 2)
-        conformance.randomise(model)
-        given = arrays if isinstance(arrays, list) else [arrays]
-        np.savez(
-            tmp_path / f"{name}.npz", y=call(model, arrays), **{f"x{index}": part for index, part in enumerate(given)}
-        )
-        model.save(tmp_path / f"{name}.keras")
-    command = [sys.executable, "-c", CHILD, str(tmp_path), json.dumps(list(NETWORKS))]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        command, env={**os.environ, "KERAS_BACKEND": other}, cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip().endswith("agreed"), done.stderr[-2000:]
