@@ -12,7 +12,7 @@ from keras import ops
 from kerasarch.backends import device_names
 
 if keras.backend.backend() == "torch":
-    from kerasarch.backends.torch_operations import convolve, convolve_depthwise, normalize_batch
+    from kerasarch.backends.torch_operations import convolve, convolve_depthwise, convolve_transposed, normalize_batch
 else:
     ON_CPU = device_names()[0].startswith("cpu")
     # TensorFlow's CPU kernels take channels-last pictures alone, but where the processor has oneDNN's instructions.
@@ -28,6 +28,14 @@ else:
 
         def apply(x: Any, data_format: str) -> Any:
             return ops.conv(x, kernel, list(strides), padding, data_format, dilation)
+
+        return _turned(apply, x, data_format)
+
+    def convolve_transposed(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
+        """Apply a two-dimensional transposed convolution: ``keras.ops.conv_transpose``."""
+
+        def apply(x: Any, data_format: str) -> Any:
+            return ops.conv_transpose(x, kernel, tuple(strides), padding, None, data_format, tuple(dilation))
 
         return _turned(apply, x, data_format)
 
@@ -85,4 +93,4 @@ def attend(query: Any, key: Any, value: Any) -> Any:
     return ops.cast(ops.dot_product_attention(query, key, value), dtype)
 
 
-__all__ = ["attend", "convolve", "convolve_depthwise", "normalize_batch"]
+__all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "normalize_batch"]

@@ -62,6 +62,34 @@ def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, da
     return y.permute(0, 2, 3, 1) if last else y
 
 
+def convolve_transposed(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
+    """Apply a two-dimensional transposed convolution, as ``keras.ops.conv_transpose`` does.
+
+    Args:
+        x: ``(B, H, W, C)``, or ``(B, C, H, W)``.
+        kernel: ``(height, width, out, in)``.
+        strides: Steps in pixels of the output, vertical and horizontal.
+        padding: ``"valid"`` or ``"same"`` (TensorFlow's rule).
+        dilation: Distances between the taps.
+        data_format: ``"channels_last"`` or ``"channels_first"``.
+    """
+    x, kernel = ops.convert_to_tensor(x), ops.convert_to_tensor(kernel).permute(3, 2, 0, 1)
+    last = data_format == "channels_last"
+    if last:
+        x = x.permute(0, 3, 1, 2)
+    # What a kernel adds beyond its stride: "same" cuts it off on both sides, the odd pixel at the end.
+    beyond = [
+        (taps - 1) * distance + 1 - stride
+        for taps, distance, stride in zip(kernel.shape[2:], dilation, strides, strict=True)
+    ]
+    cut = [max(over, 0) // 2 if padding == "same" else 0 for over in beyond]
+    y = functional.conv_transpose2d(x, kernel, None, tuple(strides), cut, 0, 1, tuple(dilation))
+    ends = [min(over, 0) if padding == "valid" else over - 2 * before for over, before in zip(beyond, cut, strict=True)]
+    if any(ends):
+        y = functional.pad(y, (0, -ends[1], 0, -ends[0]))
+    return y.permute(0, 2, 3, 1) if last else y
+
+
 def normalize_batch(
     x: Any, scale: Any, offset: Any, mean: Any, variance: Any, *, axis: int, epsilon: float, training: bool
 ) -> tuple[Any, Any, Any]:

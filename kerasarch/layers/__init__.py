@@ -4,7 +4,7 @@ from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
-from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
+from kerasarch.layers.convolution import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
@@ -34,6 +34,7 @@ __all__ = [
     "ClassProjection",
     "ConditionalBatchNormalization",
     "Conv2D",
+    "Conv2DTranspose",
     "ConvNorm",
     "DepthwiseConv2D",
     "DepthwiseConvNorm",

@@ -31,14 +31,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any) -> Any:  # (B, H, W, C)
         """Apply the layer."""
-        x = self.convolution_op(inputs, self.kernel)
-        if self.use_bias:
-            if self.data_format == "channels_last":
-                x = keras.ops.add(x, self.bias)
-            else:
-                # On TensorFlow Keras 3.15 adds a bias (1, C, 1, 1) along the width where that is C as well.
-                x = keras.ops.subtract(x, keras.ops.reshape(keras.ops.negative(self.bias), (1, -1, 1, 1)))
-        return x if self.activation is None else self.activation(x)
+        return _finish(self, self.convolution_op(inputs, self.kernel))
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, without bias and activation."""
@@ -74,7 +67,47 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             dilation=self.dilation_rate,
             data_format=self.data_format,
         )
-        if self.use_bias:
-            channels_first = self.data_format == "channels_first"
-            x = x + keras.ops.reshape(self.bias, (1, -1, 1, 1) if channels_first else (1, 1, 1, -1))
-        return x if self.activation is None else self.activation(x)
+        return _finish(self, x)
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """Two-dimensional transposed convolution: ``keras.layers.Conv2DTranspose``, without copies on PyTorch.
+
+    Args:
+        *args: As in ``keras.layers.Conv2DTranspose``.
+        **kwargs: As in ``keras.layers.Conv2DTranspose``.
+
+    Shapes:
+        ``(B, H, W, C) -> (B, H', W', filters)``, with the channels second for ``channels_first``.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the kernel for inputs of this shape."""
+        super().build(input_shape)
+        backends.lay_out_kernel(self.kernel)
+
+    def call(self, inputs: Any) -> Any:  # (B, H, W, C)
+        """Apply the layer."""
+        if self.output_padding is not None:
+            return super().call(inputs)
+        x = operations.convolve_transposed(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        return _finish(self, x)
+
+
+def _finish(layer: Any, x: Any) -> Any:
+    """Add a layer's bias and apply its activation."""
+    if layer.use_bias:
+        if layer.data_format == "channels_last":
+            x = keras.ops.add(x, layer.bias)
+        else:
+            # On TensorFlow Keras 3.15 adds a bias (1, C, 1, 1) along the width where that is C as well.
+            x = keras.ops.subtract(x, keras.ops.reshape(keras.ops.negative(layer.bias), (1, -1, 1, 1)))
+    return x if layer.activation is None else layer.activation(x)

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import Conv2D, ReflectionPadding
+from kerasarch.layers import Conv2D, Conv2DTranspose, ReflectionPadding
 from kerasarch.models.dcgan import SCALE, WEIGHTS
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import normalization
@@ -72,7 +72,7 @@ def cyclegan_generator(
         x = _block(x, width * 4, f"block{index + 1}", norm, bias, dropout)
     for level in (1, 0):
         group = f"up{level + 1}"
-        x = keras.layers.Conv2DTranspose(
+        x = Conv2DTranspose(
             width * 2**level, 3, strides=2, use_bias=bias, kernel_initializer=WEIGHTS, name=f"{group}_conv"
         )(x)
         # 2 n + 1 rows: the first is PyTorch's padding of 1, the last its output padding of 1.

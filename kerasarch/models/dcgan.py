@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from kerasarch.layers import ClassProjection, Conv2D
+from kerasarch.layers import ClassProjection, Conv2D, Conv2DTranspose
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import (
     check_classes,
@@ -155,6 +155,6 @@ def dcgan_discriminator(
 
 def _up(x: Any, filters: int, group: str, bias: bool) -> Any:
     """Double height and width."""
-    return keras.layers.Conv2DTranspose(
+    return Conv2DTranspose(
         filters, 4, strides=2, padding="same", use_bias=bias, kernel_initializer=WEIGHTS, name=f"{group}_conv"
     )(x)

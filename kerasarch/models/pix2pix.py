@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import ShapeError, UsageError
-from kerasarch.layers import Conv2D
+from kerasarch.layers import Conv2D, Conv2DTranspose
 from kerasarch.models.dcgan import SCALE, WEIGHTS
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import channel_axis, normalization
@@ -74,7 +74,7 @@ def pix2pix_generator(
     for level in reversed(range(depth)):
         group, last = f"up{level + 1}", level == 0
         x = keras.layers.ReLU(name=f"{group}_activation")(x)
-        x = keras.layers.Conv2DTranspose(
+        x = Conv2DTranspose(
             outputs if last else widths[level - 1],
             4,
             strides=2,

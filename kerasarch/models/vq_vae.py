@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import Conv2D, MaskedConv2D
+from kerasarch.layers import Conv2D, Conv2DTranspose, MaskedConv2D
 from kerasarch.models.family import image_input
 from kerasarch.models.image_parts import channel_axis
 from kerasarch.models.network import Network
@@ -89,7 +89,7 @@ def vq_decoder(
     x = _residual(x, width, blocks)
     for level, size in enumerate(sizes[1:], 1):
         last = level == halvings
-        x = keras.layers.Conv2DTranspose(
+        x = Conv2DTranspose(
             channels if last else width // 2,
             4,
             strides=2,

@@ -11,6 +11,13 @@ CONVOLUTIONS = [
     ("Conv2D", {"filters": 4, "kernel_size": (2, 3), "padding": "same", "activation": "relu"}, (5, 6, 2)),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "padding": "same", "dilation_rate": 2}, (7, 7, 2)),
     ("Conv2D", {"filters": 4, "kernel_size": 1, "strides": 2, "use_bias": False}, (5, 6, 4)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 4, "strides": 2, "padding": "same"}, (5, 6, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": (3, 2), "strides": 2, "padding": "same"}, (5, 6, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 5, "strides": (3, 1), "activation": "relu"}, (4, 3, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 2, "strides": 3, "padding": "same"}, (4, 3, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 2, "strides": 3}, (4, 3, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "output_padding": 1}, (4, 3, 2)),
+    ("Conv2DTranspose", {"filters": 4, "kernel_size": 3, "padding": "same", "dilation_rate": 2}, (6, 6, 2)),
     ("DepthwiseConv2D", {"kernel_size": 3, "strides": 2, "padding": "same", "depth_multiplier": 2}, (7, 6, 3)),
     ("DepthwiseConv2D", {"kernel_size": 3, "activation": "relu"}, (5, 6, 3)),
 ]
