@@ -1,0 +1,143 @@
+"""Drawing with a diffusion model: a plan is followed, one compiled step for all of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasarch.errors import ShapeError, UsageError
+from kerasarch.generation.plan import Plan
+
+# Columns of a step's numbers: those of the plan, then the clipping limit, the guidance and its rescaling.
+_LIMIT, _GUIDANCE, _RESCALE = 9, 10, 11
+
+
+class DenoisingStep(keras.Model):
+    """One step of a sampler around a network that predicts from noisy samples.
+
+    With guidance the network is asked with and without the condition, in one batch, and
+    ``out = without + guidance (with - without)``: Ho and Salimans, 2022, eq. 6 (https://arxiv.org/abs/2207.12598).
+    Rescaling brings its deviation back to that of the conditional output: Lin et al., 2023, eq. 15 and 16
+    (https://arxiv.org/abs/2305.08891).
+
+    Args:
+        network: ``network([x, times, *conditions])``; gives what the plan's reading expects, of the shape of x.
+        guided: Whether batches hold unconditional conditions too.
+        **kwargs: Passed to ``keras.Model``.
+    """
+
+    def __init__(self, network: keras.Model, *, guided: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.network, self.guided = network, guided
+
+    def call(self, batch: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the next sample and x0.
+
+        Args:
+            batch: ``x`` and ``old`` (the x0 of the step before) and ``noise``, ``(B, ...)``; ``time``, ``(B,)``;
+                ``numbers``, ``(B, 12)``; ``conditions``, a list; where guided ``unconditional``, a list like it.
+        """
+        x, numbers = batch["x"], batch["numbers"]
+        shape = (-1,) + (1,) * (len(x.shape) - 1)
+        column = [ops.reshape(numbers[:, i], shape) for i in range(12)]
+        p, q, r, s, a, b, c, d, e = column[:9]
+        out = self._predict(batch, column[_GUIDANCE], column[_RESCALE])
+        limit = column[_LIMIT]
+        clean = ops.maximum(ops.minimum(p * x + q * out, limit), -limit)
+        return a * x + b * clean + c * (r * x + s * out) + d * batch["old"] + e * batch["noise"], clean
+
+    def _predict(self, batch: dict[str, Any], guidance: Any, rescale: Any) -> Any:
+        x, time, conditions = batch["x"], batch["time"], list(batch.get("conditions", []))
+        if not self.guided:
+            return self.network([x, time, *conditions])
+        pairs = zip(conditions, batch["unconditional"], strict=True)
+        both = [ops.concatenate(pair) for pair in ((x, x), (time, time), *pairs)]
+        given, free = ops.split(self.network(both), 2)
+        out = free + guidance * (given - free)
+        axes = tuple(range(1, len(x.shape)))
+        spread = ops.std(given, axes, keepdims=True) / ops.maximum(ops.std(out, axes, keepdims=True), 1e-12)
+        return out * (1 + rescale * (spread - 1))
+
+
+def denoise(
+    network: keras.Model,
+    plan: Plan,
+    shape: Sequence[int],
+    *,
+    seed: int = 0,
+    conditions: Sequence[Any] = (),
+    unconditional: Sequence[Any] = (),
+    guidance: float = 1.0,
+    rescale: float = 0.0,
+    known: Any = None,
+    mask: Any = None,
+    watch: Callable[[int, np.ndarray, np.ndarray], Any] | None = None,
+) -> np.ndarray:
+    """Draw samples.
+
+    The noise of sample i is drawn from the seed and i by NumPy: the same on every backend and among however many.
+
+    Args:
+        network: As `DenoisingStep` takes it.
+        plan: The sampler. With ``share`` below 1 it needs ``known``: image to image.
+        shape: ``(B, ...)``.
+        seed: Of all noise.
+        conditions: Arrays ``(B, ...)`` that the network gets after the times.
+        unconditional: As many arrays that stand for no condition; needed where guidance is not 1.
+        guidance: Weight of the condition; 1 is none.
+        rescale: 0 to 1: how much of the growth in contrast by guidance is taken back.
+        known: Clean samples ``(B, ...)`` to begin from, with the plan's first noise; with ``mask`` to fill in.
+        mask: ``(B, ..., 1)`` or of the samples' shape: 1 where to draw, 0 where ``known`` stays.
+        watch: Called after each step with its number, the samples and x0.
+
+    Returns:
+        Samples, ``(B, ...)`` float32.
+
+    Raises:
+        UsageError: Guidance without unconditional conditions, or a mask without known samples.
+        ShapeError: ``known`` has another shape.
+    """
+    guided = guidance != 1.0
+    if guided and (not conditions or len(unconditional) != len(conditions)):
+        raise UsageError(
+            f"guidance={guidance} needs conditions and as many unconditional ones. "
+            f"Received {len(conditions)} and {len(unconditional)}."
+        )
+    if known is None and (mask is not None or plan.partial):
+        raise UsageError("A mask, or a plan that begins in the middle, needs known samples.")
+    if known is not None and np.shape(known) != tuple(shape):
+        raise ShapeError(f"known has the shape {np.shape(known)}, expected that of the samples, {tuple(shape)}.")
+    step = DenoisingStep(network, guided=guided)
+    draws = [np.random.default_rng([seed, index]) for index in range(shape[0])]
+
+    def noise() -> np.ndarray:
+        return np.stack([rng.standard_normal(shape[1:], dtype="float32") for rng in draws])
+
+    first = noise()
+    x = first * np.float32(plan.start) if known is None else _noisy(known, first, plan, 0)
+    clean = np.zeros_like(x)
+    still = np.zeros_like(x)
+    extra = [np.inf if plan.limit is None else plan.limit, guidance, rescale]
+    for index, time in enumerate(plan.times):
+        numbers = np.concatenate([plan.reading[index], plan.update[index], extra]).astype("float32")
+        batch = {
+            "x": x,
+            "old": clean,
+            "noise": noise() if plan.update[index, 4] else still,
+            "time": np.full(shape[0], time, "float32"),
+            "numbers": np.tile(numbers, (shape[0], 1)),
+            "conditions": [np.asarray(part) for part in conditions],
+            **({"unconditional": [np.asarray(part) for part in unconditional]} if guided else {}),
+        }
+        x, clean = (np.asarray(part) for part in step.predict_on_batch(batch))
+        if mask is not None:
+            x = np.where(np.asarray(mask) > 0, x, _noisy(known, first, plan, index + 1))
+        if watch is not None:
+            watch(index, x, clean)
+    return x
+
+
+def _noisy(known: Any, noise: np.ndarray, plan: Plan, index: int) -> np.ndarray:
+    return (plan.alphas[index] * np.asarray(known) + plan.sigmas[index] * noise).astype("float32")
