@@ -70,8 +70,21 @@ else:
         """
         if training:
             others = [i for i in range(len(x.shape)) if i != axis % len(x.shape)]
-            mean, variance = ops.moments(x, others)
+            mean, variance = (ops.squeeze(part, others) for part in moments(x, others))
         return ops.batch_normalization(x, mean, variance, axis, offset, scale, epsilon), mean, variance
+
+
+def moments(x: Any, axes: list[int]) -> tuple[Any, Any]:
+    """Mean and variance over some axes, which stay with a length of one.
+
+    Not ``tf.nn.moments``: it takes the mean for a constant in the variance, and the second derivative is wrong.
+
+    Args:
+        x: Any shape, float32 or more.
+        axes: From 0.
+    """
+    mean = ops.mean(x, axes, keepdims=True)
+    return mean, ops.mean(ops.square(x - mean), axes, keepdims=True)
 
 
 def attend(query: Any, key: Any, value: Any) -> Any:
@@ -93,4 +106,4 @@ def attend(query: Any, key: Any, value: Any) -> Any:
     return ops.cast(ops.dot_product_attention(query, key, value), dtype)
 
 
-__all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "normalize_batch"]
+__all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "moments", "normalize_batch"]

@@ -10,6 +10,7 @@ from kerasarch.layers.diffusion_resampling import DiffusionDownsample, Diffusion
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
 from kerasarch.layers.fir_resampling import FIRResampling
+from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
 from kerasarch.layers.masked_convolution import MaskedConv2D
@@ -45,6 +46,7 @@ __all__ = [
     "EqualizedConv2D",
     "EqualizedDense",
     "FIRResampling",
+    "GroupNormalization",
     "ImageNormalization",
     "InvertedResidual",
     "MaskedConv2D",

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import BatchNormalization, SpectralNormalization
+from kerasarch.layers import BatchNormalization, GroupNormalization, SpectralNormalization
 
 NORMS = ("batch", "instance", "layer", "none")
 
@@ -68,9 +68,9 @@ def normalization(kind: str, name: str, *, gamma: Any = "ones", momentum: float 
     if kind == "batch":
         return BatchNormalization(axis=axis, momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, name=name)
     if kind == "instance":
-        return keras.layers.GroupNormalization(-1, axis=axis, epsilon=epsilon, scale=False, center=False, name=name)
+        return GroupNormalization(-1, axis=axis, epsilon=epsilon, scale=False, center=False, name=name)
     if kind == "layer":
-        return keras.layers.GroupNormalization(1, axis=axis, epsilon=epsilon, gamma_initializer=gamma, name=name)
+        return GroupNormalization(1, axis=axis, epsilon=epsilon, gamma_initializer=gamma, name=name)
     return lambda x: x
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasarch import layers
+from kerasarch import layers, training
 
 CONVOLUTIONS = [
     ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (7, 6, 2)),
@@ -113,3 +113,36 @@ def test_training_gives_the_same_weights():
         strict=True,
     ):
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+@pytest.mark.parametrize("groups", [1, 2, -1])
+def test_group_normalization(groups, axis):
+    arguments = {"groups": groups, "axis": axis, "epsilon": 1e-4}
+    theirs, ours = pair("GroupNormalization", arguments, (4, 3, 4))
+    x = np.random.default_rng(1).normal(2, 3, size=(2, 4, 3, 4)).astype("float32")
+    np.testing.assert_allclose(host(ours(x)), host(theirs(x)), atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["group", "batch"])
+def test_second_derivatives_through_normalization(kind):
+    """The slope of a squared gradient is that of finite differences; with ``tf.nn.moments`` it is far off."""
+    layer = layers.GroupNormalization(1) if kind == "group" else layers.BatchNormalization()
+    layer.build((None, 2, 1, 2))
+    rng = np.random.default_rng(0)
+    x, weight = (keras.ops.convert_to_tensor(rng.normal(size=(2, 2, 1, 2)).astype("float32")) for _ in range(2))
+    axis = keras.ops.convert_to_tensor(np.array([1.0, 0.0], "float32"))
+
+    def penalty(shift):
+        def score(x):
+            h = x + keras.ops.square(x) * (0.5 + shift * axis)
+            return keras.ops.sum(weight * keras.ops.square(layer(h, training=True)))
+
+        return keras.ops.sum(keras.ops.square(training.grad(score)(x)))
+
+    def at(shift):
+        return keras.ops.convert_to_tensor(np.float32(shift))
+
+    slope = float(host(training.grad(penalty)(at(0.0))))
+    up, down = (float(host(penalty(at(shift)))) for shift in (0.02, -0.02))
+    assert abs(slope - (up - down) / 0.04) < 0.005 * abs(slope)

@@ -10,6 +10,7 @@ pytestmark = conformance.QUIET
 
 ROWS = [
     Row("batch_normalization", lambda **k: layers.BatchNormalization(**k), (3, 4, 2)),
+    Row("group_normalization", lambda **k: layers.GroupNormalization(2, **k), (3, 4, 4)),
     Row("conv2d", lambda **k: layers.Conv2D(4, 3, strides=2, padding="same", **k), (5, 6, 3)),
     Row("conv2d_transpose", lambda **k: layers.Conv2DTranspose(4, 4, strides=2, padding="same", **k), (5, 6, 3)),
     Row("depthwise_conv2d", lambda **k: layers.DepthwiseConv2D(3, depth_multiplier=2, **k), (5, 6, 3)),
