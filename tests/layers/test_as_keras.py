@@ -42,7 +42,9 @@ def host(x):
 
 
 @pytest.mark.parametrize(("kind", "arguments", "shape"), CONVOLUTIONS)
-def test_convolutions(kind, arguments, shape):
+def test_convolutions(kind, arguments, shape, backend):
+    if backend == "tensorflow" and kind == "Conv2DTranspose" and "dilation_rate" in arguments:
+        pytest.skip("TensorFlow has no dilated transposed convolution on the CPU")
     theirs, ours = pair(kind, arguments, shape)
     x = np.random.default_rng(1).normal(size=(2, *shape)).astype("float32")
     expected, got = host(theirs(x)), host(ours(x))
