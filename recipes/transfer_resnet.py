@@ -49,6 +49,8 @@ def transfer_resnet(
     With --data it does the same for your images: a ResNet-50 with ImageNet weights, unless --variant and --weights say
     otherwise.
 
+    A quick trial (--smoke) trains the chosen strategy alone, in two stages at most.
+
     Args:
         data: Bundled name (digits), folder of class folders, .npz file, or tfds:NAME.
         variant: Size and kind of the network; none is resnet8_small for the bundled digits, else resnet50.
@@ -69,7 +71,7 @@ def transfer_resnet(
     from kerasarch.runs.transfer import compare_transfer
 
     if run.smoke:
-        transfer = dataclasses.replace(transfer, max_stages=min(transfer.max_stages, 2))
+        transfer = dataclasses.replace(transfer, compare=False, max_stages=min(transfer.max_stages, 2))
     bundled = data == "digits"
     network_name: str = variant or (SMALL if bundled else "resnet50")
     small = network_name.endswith("_small")
