@@ -29,7 +29,8 @@ class DenoisingStep(keras.Model):
     """
 
     def __init__(self, network: keras.Model, *, guided: bool = False, **kwargs: Any):
-        super().__init__(**kwargs)
+        # The sample and the plan's numbers stay in full precision, whatever the network computes in.
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.network, self.guided = network, guided
 
     def call(self, batch: dict[str, Any]) -> tuple[Any, Any]:
@@ -51,10 +52,10 @@ class DenoisingStep(keras.Model):
     def _predict(self, batch: dict[str, Any], guidance: Any, rescale: Any) -> Any:
         x, time, conditions = batch["x"], batch["time"], list(batch.get("conditions", []))
         if not self.guided:
-            return self.network([x, time, *conditions])
+            return ops.cast(self.network([x, time, *conditions]), "float32")
         pairs = zip(conditions, batch["unconditional"], strict=True)
         both = [ops.concatenate(pair) for pair in ((x, x), (time, time), *pairs)]
-        given, free = ops.split(self.network(both), 2)
+        given, free = ops.split(ops.cast(self.network(both), "float32"), 2)
         out = free + guidance * (given - free)
         axes = tuple(range(1, len(x.shape)))
         spread = ops.std(given, axes, keepdims=True) / ops.maximum(ops.std(out, axes, keepdims=True), 1e-12)

@@ -108,7 +108,12 @@ class NoiseSchedule:
             times: Training step of each example.
             prediction: ``"epsilon"``, ``"v"`` or ``"x0"``.
             gamma: The cap; None weighs all alike.
+
+        Raises:
+            UsageError: The prediction is unknown.
         """
+        if prediction not in ("epsilon", "v", "x0"):
+            raise UsageError(f"A network predicts epsilon, v or x0. Received {prediction!r}.")
         snr = np.maximum(self.snr, LEAST_SIGNAL)
         if gamma is None:
             table = np.ones_like(snr)

@@ -6,9 +6,6 @@ import numpy as np
 
 from kerasarch.errors import UsageError
 
-CLEAN, EPSILON = slice(0, 2), slice(2, 4)
-"""Columns of a reading: what makes x0, and what makes epsilon, of the sample and the network's output."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -40,11 +37,6 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.times)
-
-    @property
-    def random(self) -> bool:
-        """Whether a step adds noise."""
-        return bool(self.update[:, 4].any())
 
 
 def read(prediction: str, alphas: np.ndarray, sigmas: np.ndarray) -> np.ndarray:

@@ -37,10 +37,14 @@ def ddpm(
         spacing: Of the times.
         offset: Added to leading times.
         share: Which part of the steps, from the end.
+
+    Raises:
+        UsageError: The variance is unknown.
     """
-    times = np.round(spaced_times(schedule.steps, steps, spacing, offset=offset))
+    if variance not in ("small", "large"):
+        raise UsageError(f'ddpm has variance "small" or "large". Received {variance!r}.')
     first = remaining(steps, share)
-    times = times[first:]
+    times = np.round(spaced_times(schedule.steps, steps, spacing, offset=offset))[first:]
     signal = schedule.signal[times.astype(int)]
     after = np.append(signal[1:], 1.0)
     kept = signal / after  # alpha of a step that may be longer than one of training
@@ -77,9 +81,8 @@ def ddim(
         to_clean: Whether the last step leaves no noise, or that of the first training step.
         share: Which part of the steps, from the end.
     """
-    times = np.round(spaced_times(schedule.steps, steps, spacing, offset=offset))
     first = remaining(steps, share)
-    times = times[first:]
+    times = np.round(spaced_times(schedule.steps, steps, spacing, offset=offset))[first:]
     signal, before = schedule.signal[times.astype(int)], (times - schedule.steps // steps).astype(int)
     after = np.where(before >= 0, schedule.signal[np.maximum(before, 0)], 1.0 if to_clean else schedule.signal[0])
     deviation = eta * np.sqrt((1 - after) / (1 - signal) * (1 - signal / after))
@@ -113,10 +116,9 @@ def euler(
         karras: Space the noise levels by eq. 5 instead.
         share: Which part of the steps, from the end.
     """
-    times, levels = _levels(schedule, spaced_times(schedule.steps, steps, spacing, offset=offset), karras)
     first = remaining(steps, share)
-    times, levels = times[first:], levels[first:]
-    alphas, sigmas = _scaled(levels)
+    spaced = spaced_times(schedule.steps, steps, spacing, offset=offset)
+    times, levels, alphas, sigmas = _levels(schedule, spaced, karras, first)
     rows = _first_order(alphas, sigmas)
     if ancestral:
         now, after = levels[:-1], levels[1:]
@@ -151,10 +153,9 @@ def heun(
         karras: Space the noise levels by eq. 5.
         share: Which part of the steps, from the end.
     """
-    times, levels = _levels(schedule, spaced_times(schedule.steps, steps, spacing, offset=offset), karras)
     first = remaining(steps, share)
-    times, levels = times[first:], levels[first:]
-    alphas, sigmas = _scaled(levels)
+    spaced = spaced_times(schedule.steps, steps, spacing, offset=offset)
+    times, levels, alphas, sigmas = _levels(schedule, spaced, karras, first)
     trial = _first_order(alphas, sigmas)
     rows, places = [], []
     for i, (now, after) in enumerate(itertools.pairwise(levels)):
@@ -217,10 +218,8 @@ def dpm_solver(
         spaced = spaced_times(schedule.steps, steps, spacing)
     else:
         spaced = np.round(spaced_times(schedule.steps, steps + 1, spacing))[:-1] + (spacing == "leading") * offset
-    times, levels = _levels(schedule, spaced, karras, whole=True)
     first = remaining(steps, share)
-    times, levels = times[first:], levels[first:]
-    alphas, sigmas = _scaled(levels)
+    times, _, alphas, sigmas = _levels(schedule, spaced, karras, first, whole=True)
     rows = _first_order(alphas, sigmas)
     with np.errstate(divide="ignore"):
         lambdas = np.log(alphas) - np.log(sigmas)
@@ -236,9 +235,7 @@ def dpm_solver(
     return _plan(np.round(times), alphas[:-1], sigmas[:-1], rows, prediction, first)
 
 
-def flow_euler(
-    steps: int, *, total: int = 1000, shift: float = 1.0, prediction: str = "flow", share: float = 1.0
-) -> Plan:
+def flow_euler(steps: int, *, total: int = 1000, shift: float = 1.0, share: float = 1.0) -> Plan:
     """Euler's method on a straight flow ``x_t = (1 - t) x0 + t noise``: Liu et al., 2022, eq. 1.
 
     https://arxiv.org/abs/2209.03003. The network predicts ``noise - x0``.
@@ -247,7 +244,6 @@ def flow_euler(
         steps: Steps.
         total: What the network is told is t times this.
         shift: Spends more steps near the noise: Esser et al., 2024, eq. 23 (https://arxiv.org/abs/2403.03206).
-        prediction: ``"flow"``.
         share: Which part of the steps, from the end.
     """
     if steps < 1 or shift <= 0:
@@ -260,7 +256,7 @@ def flow_euler(
     first = remaining(steps, share)
     sigmas = np.append(shifted(np.linspace(high, low, steps)), 0.0)[first:]
     rows = _first_order(1 - sigmas, sigmas)
-    return _plan(sigmas[:-1] * total, 1 - sigmas[:-1], sigmas[:-1], rows, prediction, first)
+    return _plan(sigmas[:-1] * total, 1 - sigmas[:-1], sigmas[:-1], rows, "flow", first)
 
 
 def _multistep(rows: np.ndarray, alphas: np.ndarray, lambdas: np.ndarray, rule: str, stochastic: bool) -> None:
@@ -296,20 +292,20 @@ def _first_order(alphas: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
 
 
 def _levels(
-    schedule: NoiseSchedule, times: np.ndarray, karras: bool, whole: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Times, and noise over signal at each and, 0, at the end; Karras' span these, or those of the whole process."""
+    schedule: NoiseSchedule, times: np.ndarray, karras: bool, first: int, whole: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Times from the first on; noise over signal, signal and noise at each, and at the end without noise.
+
+    Karras' levels span those of the times, or of the whole process.
+    """
     table = noise_levels(schedule)
     levels = np.interp(times, np.arange(len(table)), table)
     if karras:
         levels = karras_levels(table[::-1] if whole else levels, len(times))
         times = times_of(levels, table)
-    return times, np.append(levels, 0.0)
-
-
-def _scaled(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    times, levels = times[first:], np.append(levels, 0.0)[first:]
     alphas = 1 / np.sqrt(1 + levels**2)
-    return alphas, levels * alphas
+    return times, levels, alphas, levels * alphas
 
 
 def _start(sigmas: np.ndarray, spacing: Spacing) -> float:

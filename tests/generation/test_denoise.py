@@ -80,6 +80,21 @@ def test_fills_in_what_a_mask_leaves_open_and_begins_from_a_picture():
     np.testing.assert_allclose(denoise(make(), plan, SHAPE, known=known), expected, atol=1e-4)
 
 
+def test_the_sample_stays_in_full_precision_around_a_network_in_half():
+    """The policy would have the whole step in half precision; its samples are off in the fourth digit."""
+    plan = dpm_solver(SCHEDULE, 6, prediction="v")
+    x, time = keras.Input(SHAPE[1:]), keras.Input(())
+    zero = keras.layers.Lambda(lambda both: 0.0 * both[0], output_shape=SHAPE[1:], dtype="mixed_float16")([x, time])
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        got = denoise(keras.Model([x, time], zero), plan, SHAPE, seed=3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected, _ = by_hand(plan, 3, lambda x, time: 0.0 * x)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 def test_wrong_arguments():
     plan = euler(SCHEDULE, 4)
     with pytest.raises(UsageError, match="unconditional"):

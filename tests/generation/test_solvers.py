@@ -207,6 +207,8 @@ def test_wrong_arguments():
         lambda: heun(NoiseSchedule(), 10, share=0.0),
         lambda: dpm_solver(NoiseSchedule(), 10, order=3),
         lambda: flow_euler(0),
+        lambda: ddpm(NoiseSchedule(), 10, variance="learned"),
+        lambda: NoiseSchedule().weights(np.array([1]), "noise"),
     ):
         with pytest.raises(UsageError):
             wrong()
