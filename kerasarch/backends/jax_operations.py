@@ -1,4 +1,4 @@
-"""Depthwise convolution for JAX on CPUs, where XLA's own takes ten to thirty times as long."""
+"""Depthwise convolution for JAX on CPUs, where XLA's own takes many times as long."""
 
 from typing import Any
 
