@@ -16,7 +16,8 @@ from keras import ops
 
 from kerasarch.errors import UsageError
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
-from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder, as_config
+from kerasarch.models.configured import as_config
+from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder
 from kerasarch.models.family import choose
 
 

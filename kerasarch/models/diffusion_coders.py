@@ -5,9 +5,8 @@ Esser et al., 2020, table 7 (https://arxiv.org/abs/2012.09841), and Rombach et a
 attention and another residual block. Names and order are those of diffusers' ``Encoder`` and ``Decoder``.
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -20,18 +19,9 @@ from kerasarch.layers import (
     DiffusionUpsample,
 )
 from kerasarch.layers.spatial_norm import SpatialNorm
+from kerasarch.models.configured import ConfiguredModel
 
 SPATIAL_GROUPS = 32  # diffusers' SpatialNorm knows no other number
-
-Config = TypeVar("Config")
-
-
-def as_config(kind: type[Config], given: Config | Mapping[str, Any]) -> Config:
-    """Return a config, given it or its fields, whose tuples a file has turned into lists."""
-    if isinstance(given, kind):
-        return given
-    fields: Any = given
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
 
 class _Coder(keras.layers.Layer):
@@ -245,31 +235,18 @@ class DiffusionDecoder(_Coder):
         return {**super().get_config(), "spatial": self.spatial}
 
 
-class DiffusionAutoencoder(keras.Model):
-    """What the models made of an encoder and a decoder share: their config, and what both coders are given.
+class DiffusionAutoencoder(ConfiguredModel):
+    """What the models made of an encoder and a decoder share: what both coders are given.
 
     Args:
         config: A frozen config.
         **kwargs: Passed to ``keras.Model``.
     """
 
-    family = ""
-
     def __init__(self, config: Any, **kwargs: Any):
-        super().__init__(**kwargs)
-        self._config = (config,)  # a tuple of plain values is not tracked by Keras
+        super().__init__(config, **kwargs)
         self.data_format = keras.config.image_data_format()
         self.axis = 1 if self.data_format == "channels_first" else -1
-
-    @property
-    def config(self) -> Any:
-        """Sizes and details."""
-        return self._config[0]
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """Family and config as plain values."""
-        return {"family": self.family, "config": dataclasses.asdict(self.config)}
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -280,14 +257,3 @@ class DiffusionAutoencoder(keras.Model):
 
     def _pointwise(self, filters: int, name: str) -> keras.layers.Layer:
         return Conv2D(filters, 1, data_format=self.data_format, dtype=self.dtype_policy, name=name)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the config as plain values."""
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Return what ``compile`` was given, without ``jit_compile``: it belongs to the machine, not to the file."""
-        config = super().get_compile_config()
-        if config:
-            config.pop("jit_compile", None)
-        return config

@@ -1,0 +1,57 @@
+"""Models that are made from a frozen config and nothing else."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import keras
+
+Config = TypeVar("Config")
+
+
+def as_config(kind: type[Config], given: Config | Mapping[str, Any]) -> Config:
+    """Return a config, given it or its fields, whose tuples a file has turned into lists."""
+    if isinstance(given, kind):
+        return given
+    fields: Any = given
+    return kind(**{name: _tuples(value) for name, value in fields.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value
+
+
+class ConfiguredModel(keras.Model):
+    """A subclassed model that keeps its config, and is made from it again.
+
+    Args:
+        config: A frozen config.
+        **kwargs: Passed to ``keras.Model``.
+    """
+
+    family = ""
+
+    def __init__(self, config: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._config = (config,)  # a tuple of plain values is not tracked by Keras
+
+    @property
+    def config(self) -> Any:
+        """Sizes and details."""
+        return self._config[0]
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Family and config as plain values."""
+        return {"family": self.family, "config": dataclasses.asdict(self.config)}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the config as plain values."""
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what ``compile`` was given, without ``jit_compile``: it belongs to the machine, not to the file."""
+        config = super().get_compile_config()
+        if config:
+            config.pop("jit_compile", None)
+        return config
