@@ -26,6 +26,7 @@ from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
 from kerasarch.layers.self_attention_2d import SelfAttention2D
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
+from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
 from kerasarch.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
@@ -62,5 +63,7 @@ __all__ = [
     "SelfAttention2D",
     "SpectralNormalization",
     "SymmetricMaxPooling",
+    "TimestepEmbedding",
+    "TimestepSinusoids",
     "VectorQuantizer",
 ]

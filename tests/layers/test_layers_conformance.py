@@ -31,6 +31,8 @@ ROWS = [
     Row("diffusion_attention", lambda **k: layers.DiffusionAttention(groups=2, **k), (3, 2, 4), blind="key/bias"),
     Row("diffusion_downsample", lambda **k: layers.DiffusionDownsample(4, padding="end", **k), (5, 4, 3)),
     Row("diffusion_upsample", lambda **k: layers.DiffusionUpsample(4, **k), (2, 3, 3)),
+    Row("timestep_sinusoids", lambda **k: layers.TimestepSinusoids(5, **k), ()),
+    Row("timestep_embedding", lambda **k: layers.TimestepEmbedding(4, final_activation="tanh", **k), (3,)),
     Row("masked_conv2d", lambda **k: layers.MaskedConv2D(4, 3, mask="A", **k), (4, 3, 2)),
     Row("vector_quantizer", lambda **k: layers.VectorQuantizer(6, decay=None, **k), (3, 2, 4)),
     Row("inverted_residual", lambda **k: layers.InvertedResidual(4, expansion=2, **k), (4, 4, 4)),
