@@ -27,12 +27,14 @@ class Row:
             labels below it.
         blind: Regular expression for the variables that cannot matter in training, because a normalisation follows that
             subtracts what they add.
+        spread: Whether several inputs are arguments of their own, not one list.
     """
 
     name: str
     make: Callable[..., keras.layers.Layer]
     shape: tuple[int, ...] | list
     blind: str = r"(?!)"
+    spread: bool = False
 
     def inputs(self, count: int = 2):
         rng = np.random.default_rng(0)
@@ -82,7 +84,7 @@ def as_model(row: Row, **kwargs) -> keras.Model:
     if isinstance(layer, keras.Model):
         return layer
     inputs = row.symbols()
-    return keras.Model(inputs, layer(inputs))
+    return keras.Model(inputs, layer(*inputs) if row.spread else layer(inputs))
 
 
 def check_shapes_and_batches(row: Row) -> None:
@@ -97,7 +99,8 @@ def check_shapes_and_batches(row: Row) -> None:
     if not isinstance(row.make(), keras.Model):
         symbols = row.symbols()
         shapes = [tuple(part.shape) for part in symbols] if several else tuple(symbols.shape)
-        assert tuple(row.make().compute_output_shape(shapes)) == (None, *y.shape[1:])
+        symbolic = row.make().compute_output_shape(*shapes if row.spread else (shapes,))
+        assert tuple(symbolic) == (None, *y.shape[1:])
     shuffled = [part[[2, 0, 1]] for part in x] if several else x[[2, 0, 1]]
     np.testing.assert_allclose(outputs(model, shuffled)[1], y[0], atol=1e-5, rtol=1e-4)
     assert np.isfinite(y).all()

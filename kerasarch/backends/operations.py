@@ -87,7 +87,7 @@ def moments(x: Any, axes: list[int]) -> tuple[Any, Any]:
     return mean, ops.mean(ops.square(x - mean), axes, keepdims=True)
 
 
-def attend(query: Any, key: Any, value: Any) -> Any:
+def attend(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool = False) -> Any:
     """Apply scaled dot-product attention, fused where the backend can.
 
     JAX has no float16 attention on CPU: there it is computed in float32 and brought back.
@@ -96,6 +96,8 @@ def attend(query: Any, key: Any, value: Any) -> Any:
         query: ``(B, T, heads, width)``.
         key: ``(B, S, heads, width)``.
         value: ``(B, S, heads, width)``.
+        mask: Boolean, to be broadcast to ``(B, heads, T, S)``: true where a query may attend to a key.
+        causal: Query t sees the keys 0 to t alone.
 
     Returns:
         ``(B, T, heads, width)``.
@@ -103,7 +105,9 @@ def attend(query: Any, key: Any, value: Any) -> Any:
     dtype = keras.backend.standardize_dtype(query.dtype)
     if dtype == "float16" and keras.backend.backend() == "jax" and device_names()[0].startswith("cpu"):
         query, key, value = (ops.cast(part, "float32") for part in (query, key, value))
-    return ops.cast(ops.dot_product_attention(query, key, value), dtype)
+    if mask is not None:
+        mask = ops.broadcast_to(mask, (*ops.shape(mask)[:2], ops.shape(query)[1], ops.shape(key)[1]))
+    return ops.cast(ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal), dtype)
 
 
 __all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "moments", "normalize_batch"]

@@ -5,10 +5,12 @@ from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
 from kerasarch.layers.convolution import Conv2D, Conv2DTranspose, DepthwiseConv2D
+from kerasarch.layers.cross_attention import CrossAttention
 from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
+from kerasarch.layers.feed_forward import FeedForward
 from kerasarch.layers.fir_resampling import FIRResampling
 from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
@@ -27,6 +29,8 @@ from kerasarch.layers.self_attention_2d import SelfAttention2D
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
 from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
+from kerasarch.layers.transformer_block import TransformerBlock
+from kerasarch.layers.transformer_encoder_block import TransformerEncoderBlock
 from kerasarch.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "ConvNorm",
+    "CrossAttention",
     "DepthwiseConv2D",
     "DepthwiseConvNorm",
     "DiffusionAttention",
@@ -47,6 +52,7 @@ __all__ = [
     "EqualizedConv2D",
     "EqualizedDense",
     "FIRResampling",
+    "FeedForward",
     "GroupNormalization",
     "ImageNormalization",
     "InvertedResidual",
@@ -65,5 +71,7 @@ __all__ = [
     "SymmetricMaxPooling",
     "TimestepEmbedding",
     "TimestepSinusoids",
+    "TransformerBlock",
+    "TransformerEncoderBlock",
     "VectorQuantizer",
 ]
