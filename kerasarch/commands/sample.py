@@ -142,7 +142,8 @@ def load_sampler(path: Path, folder: RunFolder, backend: str | None) -> Any:
 
     from kerasarch import models
 
-    importlib.import_module("kerasarch.layers")  # its classes are registered when it is imported
+    for name in ("layers", "generation"):
+        importlib.import_module(f"kerasarch.{name}")  # its classes are registered when it is imported
 
     import_plugins()
     try:

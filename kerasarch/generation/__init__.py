@@ -1,14 +1,22 @@
 """Generation: diffusion processes and their samplers."""
 
 from kerasarch.generation.denoise import DenoisingStep, denoise
+from kerasarch.generation.diffusion_sampler import DiffusionSampler
+from kerasarch.generation.flow import Flow
+from kerasarch.generation.likelihood import bits_per_dimension
+from kerasarch.generation.methods import METHODS, make_plan
 from kerasarch.generation.noise_schedule import NoiseSchedule
 from kerasarch.generation.plan import Plan
 from kerasarch.generation.solvers import ddim, ddpm, dpm_solver, euler, flow_euler, heun
 
 __all__ = [
+    "METHODS",
     "DenoisingStep",
+    "DiffusionSampler",
+    "Flow",
     "NoiseSchedule",
     "Plan",
+    "bits_per_dimension",
     "ddim",
     "ddpm",
     "denoise",
@@ -16,4 +24,5 @@ __all__ = [
     "euler",
     "flow_euler",
     "heun",
+    "make_plan",
 ]

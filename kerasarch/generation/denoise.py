@@ -68,6 +68,7 @@ def denoise(
     shape: Sequence[int],
     *,
     seed: int = 0,
+    first: int = 0,
     conditions: Sequence[Any] = (),
     unconditional: Sequence[Any] = (),
     guidance: float = 1.0,
@@ -81,10 +82,11 @@ def denoise(
     The noise of sample i is drawn from the seed and i by NumPy: the same on every backend and among however many.
 
     Args:
-        network: As `DenoisingStep` takes it.
+        network: As `DenoisingStep` takes it; or such a step, which is then not compiled anew for each call.
         plan: The sampler. With ``share`` below 1 it needs ``known``: image to image.
         shape: ``(B, ...)``.
         seed: Of all noise.
+        first: Number of the first sample: those of several calls differ.
         conditions: Arrays ``(B, ...)`` that the network gets after the times.
         unconditional: As many arrays that stand for no condition; needed where guidance is not 1.
         guidance: Weight of the condition; 1 is none.
@@ -110,8 +112,10 @@ def denoise(
         raise UsageError("A mask, or a plan that begins in the middle, needs known samples.")
     if known is not None and np.shape(known) != tuple(shape):
         raise ShapeError(f"known has the shape {np.shape(known)}, expected that of the samples, {tuple(shape)}.")
-    step = DenoisingStep(network, guided=guided)
-    draws = [np.random.default_rng([seed, index]) for index in range(shape[0])]
+    step = network if isinstance(network, DenoisingStep) else DenoisingStep(network, guided=guided)
+    if step.guided != guided:
+        raise UsageError(f"The step was made with guided={step.guided}. Received guidance={guidance}.")
+    draws = [np.random.default_rng([seed, first + index]) for index in range(shape[0])]
 
     def noise() -> np.ndarray:
         return np.stack([rng.standard_normal(shape[1:], dtype="float32") for rng in draws])

@@ -3,17 +3,20 @@
 import dataclasses
 from typing import Any, Literal
 
+import keras
 import numpy as np
 from keras import ops
 
 from kerasarch.errors import UsageError
+from kerasarch.generation.process import Process
 
 # What stands for a last step without any signal where a solver divides by the signal: the least half-precision number.
 LEAST_SIGNAL = 2.0**-24
 
 
+@keras.saving.register_keras_serializable(package="kerasarch")
 @dataclasses.dataclass(frozen=True)
-class NoiseSchedule:
+class NoiseSchedule(Process):
     """Variances of a diffusion process: ``x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise``.
 
     Ho et al., 2020, eq. 4 (https://arxiv.org/abs/2006.11239). ``abar_t`` is the product of ``1 - beta`` up to t.
@@ -69,6 +72,14 @@ class NoiseSchedule:
     def snr(self) -> np.ndarray:
         """Signal-to-noise ratio of each step, ``(steps,)``: ``abar / (1 - abar)``."""
         return self.signal / (1 - self.signal)
+
+    def draw_times(self, count: Any, seed: keras.random.SeedGenerator) -> Any:
+        """Draw steps of training, ``(count,)`` whole numbers."""
+        return keras.random.randint((count,), 0, self.steps, seed=seed)
+
+    def told(self, times: Any) -> Any:
+        """Return what the network is told of times, ``(B,)``."""
+        return ops.cast(times, "float32")
 
     def add_noise(self, x: Any, noise: Any, times: Any) -> Any:
         """Return ``x_t`` of each example.

@@ -70,9 +70,9 @@ def helpers(run: Run, generator: Any, options: AdversarialOptions, conditional: 
         options: The options.
         conditional: Whether the networks take labels.
     """
-    from kerasarch.training import adversarial
+    from kerasarch.training import WeightAverage, adversarial
 
-    average = adversarial.WeightAverage(generator, half_life=options.average, rampup=0.05) if options.average else None
+    average = WeightAverage(generator, half_life=options.average, rampup=0.05) if options.average else None
     return {
         "latent": options.latent,
         "conditional": conditional,

@@ -118,7 +118,8 @@ def evaluate_generator(
     Returns:
         ``frechet_distance``, ``kernel_distance``, ``precision``, ``recall``, ``density``, ``coverage``,
         ``classes_covered``, ``smallest_class_share``, ``held_out_frechet_distance``; with a reference
-        ``untrained_frechet_distance``; with Inception ``inception_frechet_distance``.
+        ``untrained_frechet_distance``; where classes can be asked for ``asked_class_share``, of the pictures that the
+        classifier takes for what was asked; with Inception ``inception_frechet_distance``.
 
     Raises:
         DataError: The data have fewer than two classes, or are too few.
@@ -152,6 +153,8 @@ def evaluate_generator(
     modes = metrics.mode_coverage(chances.argmax(axis=1), real.labels, real.classes, least=least_share)
     result["classes_covered"] = modes.covered
     result["smallest_class_share"] = modes.smallest_share
+    if sampler.class_names is not None:
+        result["asked_class_share"] = float((chances.argmax(axis=1) == sampler.labels_for(count, None)).mean())
     if inception is not None:
         result["inception_frechet_distance"] = metrics.frechet_distance(inception(real.images), inception(drawn))
     run.table(

@@ -9,6 +9,9 @@ from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
+    from kerasarch.training.average import WeightAverage
+    from kerasarch.training.diffusion import Diffusion
+    from kerasarch.training.diffusion_options import DiffusionOptions
     from kerasarch.training.early_stopping import EarlyStopping
     from kerasarch.training.feature_classifier import FeatureClassifier, train_feature_classifier
     from kerasarch.training.generative_options import (
@@ -38,8 +41,10 @@ _HOMES = {
     "AdversarialAdamOptions": "generative_options",
     "AdversarialOptions": "generative_options",
     "ArrayBatches": "arrays",
-    "DiscriminatorLogs": "health",
     "AutoencoderOptions": "generative_options",
+    "Diffusion": "diffusion",
+    "DiffusionOptions": "diffusion_options",
+    "DiscriminatorLogs": "health",
     "EarlyStopping": "early_stopping",
     "FeatureClassifier": "feature_classifier",
     "GenerativeOptions": "generative_options",
@@ -54,6 +59,7 @@ _HOMES = {
     "TransferOptions": "transfer_options",
     "TranslationOptions": "generative_options",
     "WarmupCosine": "schedules",
+    "WeightAverage": "average",
     "grad": "gradients",
     "group_rates": "rates",
     "layer_groups": "groups",
@@ -69,6 +75,8 @@ __all__ = [
     "AdversarialOptions",
     "ArrayBatches",
     "AutoencoderOptions",
+    "Diffusion",
+    "DiffusionOptions",
     "DiscriminatorLogs",
     "EarlyStopping",
     "FeatureClassifier",
@@ -84,6 +92,7 @@ __all__ = [
     "TransferOptions",
     "TranslationOptions",
     "WarmupCosine",
+    "WeightAverage",
     "grad",
     "group_rates",
     "layer_groups",

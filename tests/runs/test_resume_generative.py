@@ -25,7 +25,7 @@ NETWORKS = {
     "stylegan2": """
     generator = models.stylegan2_generator(8, 1, 4, style=4, mapping_depth=2, width_base=32, width_most=4)
     critic = models.stylegan2_discriminator(8, 1, width_base=32, width_most=4)
-    average = adversarial.WeightAverage(generator, half_life=50, rampup=0.05)
+    average = training.WeightAverage(generator, half_life=50, rampup=0.05)
     augmentation = adversarial.AdaptiveAugmentation(["blit", "color"], images=100, probability=0.3)
     learner = adversarial.StyleGAN2(
         generator, critic, latent=4, r1_interval=3, path_interval=2, average=average, augmentation=augmentation,
@@ -54,7 +54,7 @@ def generative_test(run: Run, *, epochs: int = 3, pause: float = 0.0):
     import keras
     import numpy as np
 
-    from kerasarch import layers, models
+    from kerasarch import layers, models, training
     from kerasarch.training import adversarial, autoencoding
 {networks}    images = np.random.default_rng(0).uniform(-1, 1, (96, 8, 8, 1)).astype("float32")
 

@@ -6,7 +6,6 @@ from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kerasarch.training.adversarial.augmentation import AdaptiveAugmentation
-    from kerasarch.training.adversarial.average import WeightAverage
     from kerasarch.training.adversarial.biggan import BigGAN
     from kerasarch.training.adversarial.cyclegan import CycleGAN
     from kerasarch.training.adversarial.gan import GAN
@@ -50,7 +49,6 @@ _HOMES = {
     "StyleGAN2": "stylegan2",
     "WGAN": "wasserstein",
     "WGANGP": "wasserstein",
-    "WeightAverage": "average",
     "adversarial_loss": "losses",
     "clip_weights": "penalties",
     "gradient_penalty": "penalties",
@@ -83,7 +81,6 @@ __all__ = [
     "Pix2Pix",
     "StructuralSimilarity",
     "StyleGAN2",
-    "WeightAverage",
     "adversarial_loss",
     "clip_weights",
     "gradient_penalty",

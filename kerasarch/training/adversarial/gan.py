@@ -9,9 +9,9 @@ from keras import ops
 
 from kerasarch.errors import DataError, UsageError
 from kerasarch.training.adversarial.augmentation import AdaptiveAugmentation
-from kerasarch.training.adversarial.average import WeightAverage, copy_of
 from kerasarch.training.adversarial.losses import AdversarialLoss, adversarial_loss
 from kerasarch.training.adversarial.regularizers import Penalty
+from kerasarch.training.average import WeightAverage, copy_of
 from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from kerasarch.errors import DataError, UsageError
-from kerasarch.training.adversarial import GAN, R1, AdaptiveAugmentation, WeightAverage
+from kerasarch.training import WeightAverage
+from kerasarch.training.adversarial import GAN, R1, AdaptiveAugmentation
 from tests.training.adversarial.linear import (
     SHAPE,
     Draws,

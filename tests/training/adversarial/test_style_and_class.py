@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from kerasarch.errors import UsageError
-from kerasarch.training.adversarial import BigGAN, Lazily, StyleGAN2, WeightAverage, lazy_adam
+from kerasarch.training import WeightAverage
+from kerasarch.training.adversarial import BigGAN, Lazily, StyleGAN2, lazy_adam
 from kerasarch.training.learner import Learner
 from tests.training.adversarial.linear import (
     SHAPE,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasarch.errors import UsageError
-from kerasarch.training.adversarial import WeightAverage
+from kerasarch.training import WeightAverage
 
 
 def small():

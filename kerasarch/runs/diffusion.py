@@ -1,0 +1,116 @@
+"""What the recipes of diffusion models share: training, drawing, scores, and what sampler and guidance change."""
+
+import dataclasses
+from typing import Any
+
+from kerasarch.recipe import Run
+from kerasarch.runs.adversarial import SCORED_BEFORE
+from kerasarch.runs.drawing import Pictures, finish_generator
+from kerasarch.training.diffusion_options import DiffusionOptions
+
+WARMUP = 0.05
+"""Share of the steps over which the learning rate rises."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Where a diffusion model works.
+
+    Attributes:
+        shape: Of one example, as the network gets it.
+        train: Batches of examples and labels.
+        held_out: The same of pictures that are not learned from.
+        limit: No example goes beyond plus and minus this; None where there is no such limit.
+        decoder: From examples to pictures; None where these are the pictures.
+    """
+
+    shape: tuple[int, ...]
+    train: Any
+    held_out: Any
+    limit: float | None = 1.0
+    decoder: Any = None
+
+
+def pixels_of(pictures: Pictures) -> Space:
+    """The pictures themselves, from -1 to 1."""
+    import keras
+
+    size, channels = pictures.size, pictures.channels
+    first = keras.config.image_data_format() == "channels_first"
+    shape = (channels, size, size) if first else (size, size, channels)
+    return Space(shape, pictures.batches(), pictures.held_out_batches())
+
+
+def train_diffusion(
+    run: Run,
+    network: Any,
+    pictures: Pictures,
+    options: DiffusionOptions,
+    *,
+    process: Any,
+    prediction: str,
+    method: str,
+    gamma: float | None = None,
+    space: Space | None = None,
+) -> dict[str, float]:
+    """Train a network that takes noise away, draw with it, save and score.
+
+    Args:
+        run: The run.
+        network: Called as ``network([x, times])``, with labels ``network([x, times, labels])``; the number after the
+            last class stands for none.
+        pictures: What it learns from.
+        options: The options.
+        process: A `kerasarch.generation.NoiseSchedule` or `kerasarch.generation.Flow`.
+        prediction: What the network predicts.
+        method: Sampler to draw with.
+        gamma: Cap of the min-SNR weights.
+        space: Where it works; None for the pictures themselves.
+
+    Returns:
+        The scores and ``held_out_loss``; with labels ``asked_class_share``; for pictures under a noise schedule
+        ``bits_per_dimension``.
+    """
+    import keras
+
+    from kerasarch.generation import DiffusionSampler, NoiseSchedule
+    from kerasarch.runs.diffusion_report import held_out_bits, show_choices, show_denoising
+    from kerasarch.runs.sample_grids import SampleGrids
+    from kerasarch.training import Diffusion, WarmupCosine, WeightAverage
+
+    space = space or pixels_of(pictures)
+    _build(network, space, options.conditional)
+    null = len(pictures.classes) if options.conditional else None
+    learner = Diffusion(
+        network, process, prediction=prediction, gamma=gamma, null=null,
+        drop=options.drop if options.conditional else 0.0, seed=run.seed,
+        average=WeightAverage(network, half_life=options.average, rampup=0.05) if options.average else None,
+    )  # fmt: skip
+    total = space.train.steps * options.epochs
+    learner.compile(keras.optimizers.Adam(WarmupCosine(options.learning_rate, warmup=int(WARMUP * total), total=total)))
+    sampler = DiffusionSampler(
+        learner.drawing_network, space.shape, process, prediction=prediction, method=method, limit=space.limit,
+        steps=options.sample_steps, decoder=space.decoder, null=null,
+        guidance=options.guidance if options.conditional else 1.0,
+        classes=pictures.classes if options.conditional else None,
+    )  # fmt: skip
+    untrained = sampler.sample(min(SCORED_BEFORE, max(len(pictures.train), 200)), run.seed)
+    count = min(2 * len(pictures.classes), 40) if options.conditional else 25
+    grids = SampleGrids(run, lambda: sampler.sample(count, seed=0))
+    run.fit("diffusion", learner, space.train, epochs=options.epochs, callbacks=[grids])
+    found = {"held_out_loss": float(learner.evaluate(space.held_out, verbose=0, return_dict=True)["loss"])}
+    if space.decoder is None and isinstance(process, NoiseSchedule):
+        found["bits_per_dimension"] = held_out_bits(run, sampler, pictures)
+    show_denoising(run, sampler)
+    scores = finish_generator(run, sampler, pictures, untrained)
+    if options.compare:
+        show_choices(run, sampler, pictures)
+    return {**scores, **found}
+
+
+def _build(network: Any, space: Space, conditional: bool) -> None:
+    """Make the network's variables."""
+    import numpy as np
+
+    given = [np.zeros((1, *space.shape), "float32"), np.zeros(1, "float32")]
+    network([*given, np.zeros(1, "int32")] if conditional else given)

@@ -1,0 +1,140 @@
+"""What a report shows of a diffusion model: how pictures emerge, and what guidance, sampler and steps change."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from kerasarch import metrics
+from kerasarch.recipe import Run
+from kerasarch.runs.drawing import Pictures
+from kerasarch.runs.figures import draw_pictures
+from kerasarch.runs.pictures import tile
+
+SHOWN = 8
+"""Pictures that are followed while they emerge."""
+MOMENTS = 9
+COMPARED = 320
+"""Pictures that are drawn for each line of a comparison."""
+GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
+METHODS = ("ddpm", "ddim", "euler", "heun", "dpm_solver")
+STEPS: tuple[int, ...] = (10, 25, 50)
+EXPLAINED = 500
+"""Held-out pictures whose likelihood is estimated."""
+
+
+def show_denoising(run: Run, sampler: Any) -> None:
+    """Put strips into the report: samples on their way from noise to picture, and what the network takes them for.
+
+    Args:
+        run: The run.
+        sampler: A `kerasarch.generation.DiffusionSampler`.
+    """
+    plan = sampler.plan()
+    moments = np.unique(np.linspace(0, len(plan) - 1, MOMENTS).round().astype(int))
+    strips: dict[str, list[list[np.ndarray]]] = {"sample": [], "x0": []}
+
+    def watch(index: int, x: np.ndarray, clean: np.ndarray) -> None:
+        if index in moments:
+            # A noisy sample has a wider range than a picture.
+            spread = max(float(np.hypot(plan.alphas[index + 1], plan.sigmas[index + 1])), 1.0)
+            strips["sample"].append(list(sampler.pictures(x / spread)[:SHOWN]))
+            strips["x0"].append(list(sampler.pictures(clean)[:SHOWN]))
+
+    sampler.draw(SHOWN, run.seed, watch=watch)
+    for name, caption in (
+        ("sample", "Samples on their way from noise (left) to picture (right)"),
+        ("x0", "What the network takes the same samples for at each of these steps"),
+    ):
+        rows = [tile([moment[row] for moment in strips[name]], len(moments)) for row in range(SHOWN)]
+        with run.figure(f"denoising {name}", caption=caption) as figure:
+            draw_pictures(figure, rows, (), 1)
+
+
+def held_out_bits(run: Run, sampler: Any, pictures: Pictures) -> float:
+    """Estimate the bits per dimension of held-out pictures.
+
+    Args:
+        run: The run; its seed is that of times and noise.
+        sampler: A sampler of the pictures themselves, under a noise schedule.
+        pictures: What was learned from.
+    """
+    import keras
+
+    from kerasarch.generation import bits_per_dimension
+
+    known = pictures.known(held_out=True)
+    chosen = np.linspace(0, len(known.images) - 1, min(EXPLAINED, len(known.images))).astype(int)
+    x = known.images[chosen].astype("float32") / 127.5 - 1
+    if keras.config.image_data_format() == "channels_first":
+        x = np.moveaxis(x, -1, 1)
+    labels = None if sampler.class_names is None else known.labels[chosen].astype("int32")
+    return bits_per_dimension(
+        sampler.stepper(False), sampler.process, x, prediction=sampler.prediction, condition=labels,
+        limit=sampler.limit, times=4 if run.smoke else 20, seed=run.seed,
+    )  # fmt: skip
+
+
+def show_choices(run: Run, sampler: Any, pictures: Pictures) -> None:
+    """Put tables into the report: what guidance costs and gains, and what samplers and numbers of steps do.
+
+    Args:
+        run: The run.
+        sampler: The trained sampler.
+        pictures: What it learned from.
+    """
+    from kerasarch.training import train_feature_classifier
+
+    run.ready()
+    real, rest = pictures.known(), pictures.known(held_out=True)
+    classifier = train_feature_classifier(
+        np.concatenate([real.images, rest.images]),
+        np.concatenate([real.labels, rest.labels]),
+        real.classes,
+        cache=not run.smoke,
+    )
+    reference = classifier(real.images)[0]
+    count = 64 if run.smoke else COMPARED
+
+    def drawn(**how: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        began = time.perf_counter()
+        images = sampler.draw(count, run.seed, **how)
+        seconds = (time.perf_counter() - began) / count
+        features, chances = classifier(images)
+        row: dict[str, Any] = {"Frechet distance": metrics.frechet_distance(reference, features)}
+        asked = sampler.labels_for(count, None)
+        if asked is not None:
+            row["class as asked"] = f"{(chances.argmax(axis=1) == asked).mean():.1%}"
+        return images, {**row, "seconds a picture": seconds}
+
+    if sampler.guidance != 1:
+        show_guidance(run, sampler, drawn)
+    methods: tuple[str, ...] = METHODS if hasattr(sampler.process, "betas") else ("flow_euler",)
+    steps = STEPS
+    if run.smoke:
+        methods, steps = methods[-2:], STEPS[:1]
+    drawn(plan=sampler.plan(methods[0], 2))  # compiles, which no line of the table should count
+    rows = [
+        {"sampler": method, "steps": number, **drawn(plan=sampler.plan(method, number))[1]}
+        for method in methods
+        for number in steps
+    ]
+    run.table(
+        "samplers",
+        rows,
+        caption=f"{count} pictures each, from the same noise; steps are questions to the network. Frechet distances of "
+        "so few pictures are larger than those of the whole score.",
+    )
+
+
+def show_guidance(run: Run, sampler: Any, drawn: Any) -> None:
+    """Put the same noise under several weights of the class into the report."""
+    rows, strips = [], []
+    shown = min(len(sampler.class_names), 20)
+    for weight in (1.0, sampler.guidance) if run.smoke else sorted({*GUIDANCES, sampler.guidance}):
+        images, row = drawn(guidance=weight)
+        rows.append({"guidance": weight, **row})
+        strips.append(tile(list(images[:shown]), shown))
+    with run.figure("guidance", caption="The same noise under more and more guidance") as figure:
+        draw_pictures(figure, strips, (), 1, rows=[f"{row['guidance']:g}" for row in rows])
+    run.table("guidance", rows, caption="More guidance: surer of the class, less varied.")

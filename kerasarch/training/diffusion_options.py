@@ -1,0 +1,35 @@
+"""The options that the recipes of diffusion models share; no Keras import, so that recipes can name them."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Interval
+
+from kerasarch.training.generative_options import GenerativeOptions
+
+Method = Literal["ddpm", "ddim", "euler", "euler_ancestral", "heun", "dpm_solver"]
+"""Samplers by the names that recipes give them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffusionOptions(GenerativeOptions):
+    """Options of every recipe that learns to draw by taking noise away: those above, and these.
+
+    Args:
+        conditional: Learn from the labels too, so that pictures of a class can be asked for.
+        drop: Share of the examples whose label is hidden, so that the network learns to do without; for guidance.
+        guidance: Weight of the class when drawing; 1 is none.
+        sample_steps: Questions to the network when drawing.
+        learning_rate: Adam's, after a warm-up over the first twentieth.
+        average: Pictures after which a weight counts half in the averaged network that draws; 0 draws with the
+            network itself.
+        compare: Show what guidance, sampler and number of steps change.
+    """
+
+    conditional: bool = True
+    drop: Annotated[float, Interval(ge=0, lt=1)] = 0.1
+    guidance: Annotated[float, Ge(0)] = 1.5
+    sample_steps: Annotated[int, Ge(1)] = 25
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    average: Annotated[float, Ge(0)] = 20_000
+    compare: bool = True
