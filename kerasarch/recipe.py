@@ -263,7 +263,8 @@ class Recipe:
                 option ``data`` was given something else, nothing is.
 
         Returns:
-            For each expected figure: the expectation, the observed value (or None) and whether it holds.
+            For each expected figure: the expectation, the observed value (or None) and whether it holds. A figure
+            that the recipe gives as None does not apply under these options, and is left out.
         """
         own = self.options.get("data")
         if own is not None and values is not None and values.get("data", own.default) != own.default:
@@ -271,6 +272,7 @@ class Recipe:
         return {
             name: (expected, result.get(name), meets(result.get(name), expected))
             for name, expected in self.expect.items()
+            if name not in result or result[name] is not None
         }
 
 

@@ -283,7 +283,8 @@ def _carry_out(
         unexpected = failure
     except Exception as failure:  # noqa: BLE001 - whatever a recipe raises ends as one line and a traceback in the log
         error, unexpected = f"{type(failure).__name__}: {failure}", failure
-    verdicts = recipe.verdicts(result) if status == "finished" and not request.smoke else {}
+    verdicts = recipe.verdicts(result, values) if status == "finished" and not request.smoke else {}
+    result = {name: value for name, value in result.items() if value is not None}
     if unexpected is not None and active is not None:
         active.note("".join(tracebacks.format_exception(unexpected)))
     seconds = round(earlier + time.monotonic() - began, 3)

@@ -167,3 +167,20 @@ def test_several_seeds_in_one_command(smallest, capsys):
     rows = {words[0]: words[1:] for line in lines if (words := line.split())}
     assert rows["metric"] == ["seed", "0", "seed", "1", "seed", "2", "mean", "deviation"]
     assert [float(cell) for cell in rows["score"][-2:]] == pytest.approx([0.75, 0.3536], abs=1e-4)
+
+
+def test_expectations_are_for_the_own_data_and_for_figures_that_apply(tmp_path):
+    file = tmp_path / "judged.py"
+    file.write_text(
+        '"""Is judged."""\n'
+        "from kerasarch.recipe import Run, recipe\n\n"
+        '@recipe(task="t", expect={"score": ">=1", "share": ">=1"})\n'
+        'def judged(run: Run, *, data: str = "digits"):\n'
+        '    """Is judged."""\n'
+        '    return {"score": 0.5, "share": None}\n',
+        encoding="utf-8",
+    )
+    own = execute.execute(_request(file, tmp_path / "own"))
+    assert (own.result, own.verdicts) == ({"score": 0.5}, {"score": (">=1", 0.5, False)})
+    other = execute.execute(_request(file, tmp_path / "other", values={"data": "letters"}))
+    assert other.verdicts == {}
