@@ -52,7 +52,7 @@ def train_diffusion(
     method: str,
     gamma: float | None = None,
     space: Space | None = None,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Train a network that takes noise away, draw with it, save and score.
 
     Args:
@@ -68,7 +68,7 @@ def train_diffusion(
         space: Where it works; None for the pictures themselves.
 
     Returns:
-        The scores and ``held_out_loss``; with labels ``asked_class_share``; for pictures under a noise schedule
+        The scores and ``held_out_loss``; ``asked_class_share``, None without labels; for pictures under a noise schedule
         ``bits_per_dimension``.
     """
     import keras
@@ -105,7 +105,7 @@ def train_diffusion(
     scores = finish_generator(run, sampler, pictures, untrained)
     if options.compare:
         show_choices(run, sampler, pictures)
-    return {**scores, **found}
+    return {"asked_class_share": None, **scores, **found}
 
 
 def _build(network: Any, space: Space, conditional: bool) -> None:

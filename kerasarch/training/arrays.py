@@ -19,6 +19,7 @@ class ArrayBatches(keras.utils.PyDataset):
         batch: Examples a batch.
         shuffle: A new order every epoch; else that of the arrays.
         seed: Seed of the order.
+        drop_remainder: Leave out a last batch that is not full.
 
     Attributes:
         epoch: The epoch that the next pass serves.
@@ -31,7 +32,9 @@ class ArrayBatches(keras.utils.PyDataset):
         UsageError: The batch is below 1.
     """
 
-    def __init__(self, x: Any, y: Any, *, batch: int = 32, shuffle: bool = True, seed: int = 0):
+    def __init__(
+        self, x: Any, y: Any, *, batch: int = 32, shuffle: bool = True, seed: int = 0, drop_remainder: bool = False
+    ):
         super().__init__()
         self.x, self.labels = tree.map_structure(np.asarray, x), np.asarray(y)
         lengths = {len(array) for array in [*tree.flatten(self.x), self.labels]}
@@ -39,9 +42,11 @@ class ArrayBatches(keras.utils.PyDataset):
             raise DataError(f"Received arrays of lengths {sorted(lengths)}. Expected one length above 0.")
         if batch < 1:
             raise UsageError(f"Received batch={batch}. Expected at least 1.")
+        if drop_remainder and batch > len(self.labels):
+            raise DataError(f"{len(self.labels)} examples do not fill a batch of {batch}. Use a smaller batch.")
         self.batch_size, self.shuffle, self.seed = batch, shuffle, seed
         self.epoch, self.start = 0, 0
-        self.steps = math.ceil(len(self.labels) / batch)
+        self.steps = len(self.labels) // batch if drop_remainder else math.ceil(len(self.labels) / batch)
         self._served = 0
         self._opening = False
 

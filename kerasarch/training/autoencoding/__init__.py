@@ -10,6 +10,7 @@ from kerasarch.lazy import lazy_names
 if TYPE_CHECKING:
     from kerasarch.training.autoencoding.activity import ActiveUnits, PosteriorCollapse
     from kerasarch.training.autoencoding.discrepancy import imq_discrepancy
+    from kerasarch.training.autoencoding.latent_autoencoder import LatentAutoencoder
     from kerasarch.training.autoencoding.likelihoods import Bernoulli, Gaussian
     from kerasarch.training.autoencoding.perplexity import CodebookPerplexity
     from kerasarch.training.autoencoding.vae import VAE
@@ -24,6 +25,7 @@ _HOMES = {
     "Bernoulli": "likelihoods",
     "CodebookPerplexity": "perplexity",
     "Gaussian": "likelihoods",
+    "LatentAutoencoder": "latent_autoencoder",
     "PosteriorCollapse": "activity",
     "VAE": "vae",
     "VAEGAN": "vae_gan",
@@ -46,6 +48,7 @@ __all__ = [
     "Bernoulli",
     "CodebookPerplexity",
     "Gaussian",
+    "LatentAutoencoder",
     "PosteriorCollapse",
     "imq_discrepancy",
     "latent_critic",
