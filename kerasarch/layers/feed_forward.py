@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "gelu": (_gelu, False),
     "gelu-approximate": (_gelu_tanh, False),
     "geglu": (_gelu, True),
+    "quick_gelu": (_gelu_sigmoid, False),  # transformers' name
     "geglu-approximate": (_gelu_sigmoid, False),  # not gated, whatever its name says
     "swiglu": (keras.activations.silu, True),
     "linear-silu": (keras.activations.silu, False),
@@ -41,7 +42,8 @@ class FeedForward(keras.layers.Layer):
 
     Args:
         activation: A name of diffusers' ``FeedForward``: ``"gelu"``, ``"gelu-approximate"`` (tanh), ``"geglu"``,
-            ``"geglu-approximate"`` (which is ``x sigmoid(1.702 x)``, not gated), ``"swiglu"`` or ``"linear-silu"``.
+            ``"quick_gelu"`` or ``"geglu-approximate"`` (both ``x sigmoid(1.702 x)``, not gated), ``"swiglu"`` or
+            ``"linear-silu"``.
         hidden: Hidden units; None for four times the width.
         dropout: Rate behind the activation.
         final_dropout: Whether there is dropout of this rate at the end too.

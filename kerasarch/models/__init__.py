@@ -11,6 +11,7 @@ from typing import Any
 from kerasarch.errors import UsageError
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
+from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
 from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
@@ -49,6 +50,8 @@ __all__ = [
     "INCEPTION",
     "AutoencoderKL",
     "AutoencoderKLConfig",
+    "CLIPTextConfig",
+    "CLIPTextModel",
     "CodeDecoder",
     "CodeSampler",
     "DiagonalGaussian",
@@ -68,6 +71,7 @@ __all__ = [
     "biggan_discriminator",
     "biggan_generator",
     "build",
+    "clip_text",
     "code_grid",
     "cyclegan_generator",
     "dcgan_discriminator",

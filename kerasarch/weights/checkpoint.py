@@ -21,6 +21,7 @@ TORCH_NAMES = {
     "bias": "bias",
     "gamma": "weight",
     "beta": "bias",
+    "embeddings": "weight",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
@@ -84,6 +85,31 @@ def to_torch(path: str, tensor: np.ndarray) -> np.ndarray:
     if tensor.ndim == 2:
         return tensor.T
     return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (3, 2, 0, 1))
+
+
+def within(model: keras.Model, path: str) -> str:
+    """Return the path of a variable within its model, which may itself be part of another."""
+    parts = path.split("/")
+    return "/".join(parts[parts.index(model.name) + 1 :]) if model.name in parts else path
+
+
+def torch_tensors(model: keras.Model, name_of: Callable[[str], str]) -> dict[str, np.ndarray]:
+    """Return a model's variables under the reference's names, in PyTorch's layout and float32.
+
+    Args:
+        model: The model.
+        name_of: Path of a variable within the model to the name of its tensor.
+
+    Raises:
+        WeightsError: Two variables have one name.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    for variable in model.weights:
+        path = within(model, variable.path)
+        tensors[name_of(path)] = to_torch(path, np.asarray(keras.ops.convert_to_numpy(variable), "float32"))
+    if len(tensors) != len(model.weights):
+        raise WeightsError(f"{model.name}: {len(model.weights)} variables have {len(tensors)} names in the reference.")
+    return tensors
 
 
 def _depthwise(path: str) -> bool:

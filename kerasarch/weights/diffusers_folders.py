@@ -8,14 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.autoencoder_kl import picture_shape
 from kerasarch.models.family import choose
 from kerasarch.weights import autoencoder_kl, vq_model
 from kerasarch.weights.autoencoder_kl import modern_name
-from kerasarch.weights.checkpoint import Checkpoint, assign, to_torch
+from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
 # A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name.
@@ -80,13 +79,7 @@ def write(model: keras.Model, folder: Path) -> Path:
         The folder.
     """
     module = next(module for module in CLASSES.values() if isinstance(model, module.MODEL))
-    tensors: dict[str, np.ndarray] = {}
-    for variable in model.weights:
-        path = _within(model, variable.path)
-        tensor = np.asarray(keras.ops.convert_to_numpy(variable), "float32")
-        tensors[module.tensor_name(path)] = to_torch(path, tensor)
-    if len(tensors) != len(model.weights):
-        raise WeightsError(f"{model.name}: {len(model.weights)} variables have {len(tensors)} names in diffusers.")
+    tensors = torch_tensors(model, module.tensor_name)
     folder.mkdir(parents=True, exist_ok=True)
     described = {"_class_name": module.CLASS_NAME, **module.write_config(model.config)}
     write_safetensors(folder / "diffusion_pytorch_model.safetensors", tensors)
@@ -106,11 +99,5 @@ def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> N
     assign(
         model,
         dataclasses.replace(checkpoint, tensors=renamed),
-        lambda path: module.tensor_name(_within(model, path)),
+        lambda path: module.tensor_name(within(model, path)),
     )
-
-
-def _within(model: keras.Model, path: str) -> str:
-    """Return the path of a variable within its model, which may itself be part of another."""
-    parts = path.split("/")
-    return "/".join(parts[parts.index(model.name) + 1 :]) if model.name in parts else path

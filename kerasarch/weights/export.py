@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasarch.errors import WeightsError
 from kerasarch.models import Preprocessing
-from kerasarch.weights import diffusers_folders
+from kerasarch.weights import diffusers_folders, transformers_folders
 from kerasarch.weights.checkpoint import to_torch
 from kerasarch.weights.pretrained import FAMILIES, describe
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
@@ -20,7 +20,7 @@ _RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
     """Write a model into a folder in Hugging Face layout, which ``from_pretrained`` and the reference load.
 
-    The reference is ``transformers``, for autoencoders ``diffusers``.
+    The reference is ``transformers``, for the models of latent diffusion ``diffusers``.
 
     Args:
         model: A model that a builder of kerasarch made, also one from ``replace_head``.
@@ -35,6 +35,8 @@ def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
     """
     if diffusers_folders.knows(model):
         return diffusers_folders.write(model, Path(folder))
+    if transformers_folders.knows(model):
+        return transformers_folders.write(model, Path(folder))
     family, config = describe(model)
     module = FAMILIES[family]
     fields = module.huggingface_config(config)

@@ -13,7 +13,7 @@ from kerasarch.models import Network
 from kerasarch.models.family import choose
 from kerasarch.models.mobilenet_v2 import DETAILS as MOBILENET_V2_DETAILS
 from kerasarch.models.resnet import DETAILS as RESNET_DETAILS
-from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet
+from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet, transformers_folders
 from kerasarch.weights.checkpoint import Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
@@ -44,7 +44,8 @@ def from_pretrained(
     model = kerasarch.from_pretrained("timm:resnet18.a1_in1k", classes=10, input_shape=(160, 160, 3))
     ```
 
-    Folders of diffusers give the model of their ``_class_name``: ``AutoencoderKL`` or ``VQModel``.
+    Folders of diffusers give the model of their ``_class_name``, such as ``AutoencoderKL``; folders of CLIP or of its
+    text encoder give a ``CLIPTextModel``.
 
     Args:
         source: Folder in Hugging Face layout, ``hf:org/name[/subfolder][@revision]``, ``timm:name``, ``keras:name``, or
@@ -66,6 +67,10 @@ def from_pretrained(
         if classes is not None or variant is not None:
             raise UsageError(f"{source}: a model of diffusers has neither classes nor variants. Leave both out.")
         return diffusers_folders.build(checkpoint, input_shape=input_shape, name=name, overrides=overrides)
+    if transformers_folders.recognises(checkpoint):
+        if classes is not None or variant is not None or input_shape is not None:
+            raise UsageError(f"{source}: a text encoder has no classes, variant or input_shape. Leave them out.")
+        return transformers_folders.build(checkpoint, name=name, overrides=overrides)
     if checkpoint.layout == "kerasarch" and not checkpoint.config:
         if variant is None:
             raise WeightsError(
@@ -169,6 +174,8 @@ def load_into(model: keras.Model, source: str | Path) -> keras.Model:
     checkpoint = open_source(source)
     if checkpoint.layout == "diffusers":
         diffusers_folders.load(model, checkpoint)
+    elif transformers_folders.recognises(checkpoint):
+        transformers_folders.load(model, checkpoint)
     else:
         load_checkpoint(model, checkpoint)
     return model

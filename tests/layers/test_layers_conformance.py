@@ -36,6 +36,12 @@ ROWS = [
     Row("transformer_block", lambda **k: layers.TransformerBlock(2, 3, **k), [(4, 5), (3, 6)], spread=True),
     Row("timestep_sinusoids", lambda **k: layers.TimestepSinusoids(5, **k), ()),
     Row("timestep_embedding", lambda **k: layers.TimestepEmbedding(4, final_activation="tanh", **k), (3,)),
+    Row(
+        "transformer_encoder_block",
+        lambda **k: layers.TransformerEncoderBlock(2, activation="quick_gelu", causal=True, **k),
+        (5, 4),
+        blind="key/bias",
+    ),
     Row("masked_conv2d", lambda **k: layers.MaskedConv2D(4, 3, mask="A", **k), (4, 3, 2)),
     Row("vector_quantizer", lambda **k: layers.VectorQuantizer(6, decay=None, **k), (3, 2, 4)),
     Row("inverted_residual", lambda **k: layers.InvertedResidual(4, expansion=2, **k), (4, 4, 4)),

@@ -1,0 +1,113 @@
+"""Models of transformers that are made from a config: folders whose ``model_type`` decides, and safetensors.
+
+The families of picture classifiers, which have heads and several layouts, are in ``pretrained``.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from kerasarch.errors import UsageError, WeightsError
+from kerasarch.models.family import choose
+from kerasarch.weights import clip_text
+from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
+from kerasarch.weights.safetensors_files import write_safetensors, write_text
+
+# A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name.
+MODULES: tuple[ModuleType, ...] = (clip_text,)
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """Whether a folder of transformers holds one of these models."""
+    return checkpoint.layout == "huggingface" and _find(checkpoint) is not None
+
+
+def build(
+    checkpoint: Checkpoint, *, name: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> keras.Model:
+    """Return the model that a folder describes, with its weights.
+
+    Args:
+        checkpoint: A folder that ``recognises`` says yes to.
+        name: Name of the model.
+        overrides: Fields of the config to replace; ``dtype`` is the model's dtype policy.
+
+    Raises:
+        UsageError: An override is unknown.
+        WeightsError: The weights do not fit.
+    """
+    module = _module(checkpoint)
+    changes = dict(overrides or {})
+    dtype = changes.pop("dtype", None)
+    config = choose({}, module.read_config(checkpoint), changes)
+    model = module.MODEL(config, name=name, dtype=dtype)
+    model.build()
+    _assign(model, module, checkpoint)
+    return model
+
+
+def load(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Give an existing model the weights of a folder.
+
+    Raises:
+        UsageError: The model is of another class.
+        WeightsError: The weights do not fit.
+    """
+    module = _module(checkpoint)
+    if not isinstance(model, module.MODEL):
+        raise UsageError(
+            f"{checkpoint.origin}: weights of a {module.MODEL.__name__}. Received a {type(model).__name__}."
+        )
+    _assign(model, module, checkpoint)
+
+
+def knows(model: keras.Model) -> bool:
+    """Whether transformers has a class for this model."""
+    return any(isinstance(model, module.MODEL) for module in MODULES)
+
+
+def write(model: keras.Model, folder: Path) -> Path:
+    """Write a folder that transformers loads.
+
+    Args:
+        model: A model that ``knows`` says yes to.
+        folder: Made if missing.
+
+    Returns:
+        The folder.
+    """
+    module = next(module for module in MODULES if isinstance(model, module.MODEL))
+    tensors = torch_tensors(model, module.tensor_name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_safetensors(folder / "model.safetensors", tensors)
+    write_text(folder / "config.json", json.dumps(module.write_config(model.config), indent=2) + "\n")
+    return folder
+
+
+def _find(checkpoint: Checkpoint) -> ModuleType | None:
+    kind = checkpoint.config.get("model_type")
+    return next((module for module in MODULES if kind in module.MODEL_TYPES), None)
+
+
+def _module(checkpoint: Checkpoint) -> ModuleType:
+    module = _find(checkpoint)
+    if module is None:
+        raise WeightsError(
+            f"{checkpoint.origin}: model_type {checkpoint.config.get('model_type')!r} is not built here."
+        )
+    return module
+
+
+def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
+    renamed = {module.modern_name(name): tensor for name, tensor in checkpoint.tensors.items()}
+    assign(
+        model,
+        dataclasses.replace(checkpoint, tensors=renamed),
+        lambda path: module.tensor_name(within(model, path)),
+        ignored=module.IGNORED,
+    )
