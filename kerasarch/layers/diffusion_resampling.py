@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from kerasarch.errors import UsageError
 from kerasarch.layers.convolution import Conv2D
@@ -84,7 +85,8 @@ class DiffusionUpsample(keras.layers.Layer):
         **kwargs: Passed to ``keras.layers.Layer``.
 
     Shapes:
-        ``(B, H, W, C) -> (B, 2 * H, 2 * W, filters)``.
+        ``(B, H, W, C) -> (B, 2 * H, 2 * W, filters)``. With a second map ``like (B, H', W', D)`` the result has its
+        height and width, whatever they are: nearest pixels, as where a U-Net halves an odd number.
     """
 
     def __init__(self, filters: int, *, data_format: str | None = None, **kwargs: Any) -> None:
@@ -98,18 +100,40 @@ class DiffusionUpsample(keras.layers.Layer):
             filters, 3, padding="same", data_format=self.data_format, dtype=self.dtype_policy, name="convolution"
         )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, x_shape: tuple[int | None, ...], like_shape: tuple[int | None, ...] | None = None) -> None:
         """Build the children for inputs of this shape."""
-        self.enlarge.build(input_shape)
-        self.convolution.build(self.enlarge.compute_output_shape(input_shape))
+        self.enlarge.build(x_shape)
+        self.convolution.build(self._enlarged(x_shape, like_shape))
 
-    def call(self, x: Any) -> Any:  # (B, H, W, C)
+    def _enlarged(
+        self, x_shape: tuple[int | None, ...], like_shape: tuple[int | None, ...] | None
+    ) -> tuple[int | None, ...]:
+        if like_shape is None:
+            return self.enlarge.compute_output_shape(x_shape)
+        shape = list(x_shape)
+        for axis in self._axes:
+            shape[axis] = like_shape[axis]
+        return tuple(shape)
+
+    @property
+    def _axes(self) -> tuple[int, int]:
+        return (2, 3) if self.data_format == "channels_first" else (1, 2)
+
+    def call(self, x: Any, like: Any = None) -> Any:  # (B, H, W, C), (B, H', W', D)
         """Apply the layer."""
-        return self.convolution(self.enlarge(x))
+        doubled = [None if x.shape[axis] is None else 2 * x.shape[axis] for axis in self._axes]
+        if like is None or (None not in doubled and doubled == [like.shape[axis] for axis in self._axes]):
+            return self.convolution(self.enlarge(x))
+        for axis in self._axes:
+            count, wanted = ops.shape(x)[axis], ops.shape(like)[axis]
+            x = ops.take(x, ops.arange(wanted) * count // wanted, axis=axis)
+        return self.convolution(x)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], like_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
         """Return the shape of the output, without computing it."""
-        return self.convolution.compute_output_shape(self.enlarge.compute_output_shape(input_shape))
+        return self.convolution.compute_output_shape(self._enlarged(x_shape, like_shape))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""

@@ -7,9 +7,11 @@ from keras import ops
 
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.layers.convolution import Conv2D
+from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.spatial_norm import SpatialNorm
 
 CONDITIONINGS = ("none", "shift", "scale_shift", "spatial")
+RESAMPLINGS = ("none", "down", "up")
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -25,11 +27,16 @@ class DiffusionResNetBlock(keras.layers.Layer):
     (``"scale_shift"``: Dhariwal & Nichol, 2021, eq. 1, https://arxiv.org/abs/2105.05233). ``"spatial"`` takes a map
     instead, and both normalisations are ``SpatialNorm``.
 
+    A block may halve its map (``"down"``, mean of four pixels) or double it (``"up"``, four equal pixels), before the
+    first convolution and on the shortcut: Song et al., 2020, appendix H (https://arxiv.org/abs/2011.13456).
+
     Args:
         filters: Output channels.
         groups: Groups of the normalisations.
         conditioning: ``"none"``, ``"shift"``, ``"scale_shift"`` or ``"spatial"``.
+        resampling: ``"none"``, ``"down"`` or ``"up"``.
         activation: Name or function.
+        activate_embedding: Apply the activation to the embedding before it is projected.
         dropout: Rate before the second convolution.
         epsilon: Added to the variance.
         output_scale: What the sum is divided by.
@@ -37,10 +44,11 @@ class DiffusionResNetBlock(keras.layers.Layer):
         **kwargs: Passed to ``keras.layers.Layer``.
 
     Shapes:
-        ``x (B, H, W, C) -> (B, H, W, filters)``; the embedding is ``(B, E)``, for ``"spatial"`` ``(B, H, W, Z)``.
+        ``x (B, H, W, C) -> (B, H', W', filters)``, H' being H, ``floor(H / 2)`` or ``2 H`` by the resampling; the
+        embedding is ``(B, E)``, for ``"spatial"`` ``(B, H, W, Z)``.
 
     Raises:
-        UsageError: The conditioning is unknown.
+        UsageError: The conditioning or resampling is unknown.
         ShapeError: Channels are unknown or no multiple of the groups, or an embedding is missing or too much.
     """
 
@@ -50,7 +58,9 @@ class DiffusionResNetBlock(keras.layers.Layer):
         *,
         groups: int = 32,
         conditioning: str = "none",
+        resampling: str = "none",
         activation: Any = "silu",
+        activate_embedding: bool = True,
         dropout: float = 0.0,
         epsilon: float = 1e-6,
         output_scale: float = 1.0,
@@ -62,14 +72,22 @@ class DiffusionResNetBlock(keras.layers.Layer):
             raise UsageError(
                 f"{self.name}: conditioning must be one of {', '.join(CONDITIONINGS)}. Received {conditioning!r}."
             )
+        if resampling not in RESAMPLINGS or (resampling != "none" and conditioning == "spatial"):
+            raise UsageError(
+                f"{self.name}: resampling must be one of {', '.join(RESAMPLINGS)}, and none where the conditioning is "
+                f"spatial. Received {resampling!r}, {conditioning!r}."
+            )
         self.filters = filters
         self.groups = groups
         self.conditioning = conditioning
+        self.resampling = resampling
+        self.activate_embedding = activate_embedding
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
         self.output_scale = output_scale
         self.data_format = data_format or keras.config.image_data_format()
         self.axis = 1 if self.data_format == "channels_first" else -1
+        self.resample = self._resample()
         self.norm1 = self._norm("norm1")
         self.conv1 = self._conv(3, "conv1")
         self.norm2 = self._norm("norm2")
@@ -86,14 +104,18 @@ class DiffusionResNetBlock(keras.layers.Layer):
             return SpatialNorm(
                 self.groups, epsilon=self.epsilon, data_format=self.data_format, dtype=self.dtype_policy, name=name
             )
-        return keras.layers.GroupNormalization(
-            self.groups, axis=self.axis, epsilon=self.epsilon, dtype=self.dtype_policy, name=name
-        )
+        return GroupNormalization(self.groups, axis=self.axis, epsilon=self.epsilon, dtype=self.dtype_policy, name=name)
 
     def _conv(self, kernel: int, name: str) -> keras.layers.Layer:
         return Conv2D(
             self.filters, kernel, padding="same", data_format=self.data_format, dtype=self.dtype_policy, name=name
         )
+
+    def _resample(self) -> keras.layers.Layer | None:
+        common = {"data_format": self.data_format, "dtype": self.dtype_policy, "name": "resample"}
+        if self.resampling == "down":
+            return keras.layers.AveragePooling2D(2, **common)
+        return keras.layers.UpSampling2D(2, **common) if self.resampling == "up" else None
 
     def build(self, x_shape: tuple[int | None, ...], embedding_shape: tuple[int | None, ...] | None = None) -> None:
         """Build the children, and a projection where the shortcut must change the channels."""
@@ -108,7 +130,7 @@ class DiffusionResNetBlock(keras.layers.Layer):
                 f"{self.name}: input channels and filters must be multiples of groups. Received channels={channels}, "
                 f"filters={self.filters}, groups={self.groups}."
             )
-        inner_shape = self.conv1.compute_output_shape(x_shape)
+        inner_shape = self.compute_output_shape(x_shape)
         extra = (embedding_shape,) if self.conditioning == "spatial" else ()
         self.norm1.build(x_shape, *extra)
         self.conv1.build(x_shape)
@@ -123,7 +145,10 @@ class DiffusionResNetBlock(keras.layers.Layer):
     def call(self, x: Any, embedding: Any = None, training: bool | None = None) -> Any:  # (B, H, W, C), (B, E)
         """Apply the block."""
         extra = (embedding,) if self.conditioning == "spatial" else ()
-        h = self.conv1(self.activation(self.norm1(x, *extra)))  # (B, H, W, filters)
+        h = self.activation(self.norm1(x, *extra))
+        if self.resample is not None:
+            x, h = self.resample(x), self.resample(h)
+        h = self.conv1(h)  # (B, H', W', filters)
         if self.conditioning == "shift":
             h = self.norm2(h + self._projected(embedding))
         elif self.conditioning == "scale_shift":
@@ -139,7 +164,9 @@ class DiffusionResNetBlock(keras.layers.Layer):
 
     def _projected(self, embedding: Any) -> Any:
         assert self.projection is not None
-        projected = self.projection(self.activation(embedding))  # (B, filters or twice as many)
+        if self.activate_embedding:
+            embedding = self.activation(embedding)
+        projected = self.projection(embedding)  # (B, filters or twice as many)
         axes = (-2, -1) if self.data_format == "channels_first" else (1, 2)
         return ops.expand_dims(projected, axes)
 
@@ -147,6 +174,8 @@ class DiffusionResNetBlock(keras.layers.Layer):
         self, x_shape: tuple[int | None, ...], embedding_shape: tuple[int | None, ...] | None = None
     ) -> tuple[int | None, ...]:
         """Return the shape of the output, without computing it."""
+        if self.resample is not None:
+            x_shape = self.resample.compute_output_shape(x_shape)
         return self.conv1.compute_output_shape(x_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -156,7 +185,9 @@ class DiffusionResNetBlock(keras.layers.Layer):
             "filters": self.filters,
             "groups": self.groups,
             "conditioning": self.conditioning,
+            "resampling": self.resampling,
             "activation": keras.activations.serialize(self.activation),
+            "activate_embedding": self.activate_embedding,
             "dropout": self.dropout.rate,
             "epsilon": self.epsilon,
             "output_scale": self.output_scale,

@@ -6,6 +6,7 @@ import keras
 
 from kerasarch.errors import ShapeError
 from kerasarch.layers.convolution import Conv2D
+from kerasarch.layers.group_normalization import GroupNormalization
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -37,9 +38,7 @@ class SpatialNorm(keras.layers.Layer):
         self.epsilon = epsilon
         self.data_format = data_format or keras.config.image_data_format()
         self.axis = 1 if self.data_format == "channels_first" else -1
-        self.norm = keras.layers.GroupNormalization(
-            groups, axis=self.axis, epsilon=epsilon, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = GroupNormalization(groups, axis=self.axis, epsilon=epsilon, dtype=self.dtype_policy, name="norm")
 
     def build(self, x_shape: tuple[int | None, ...], z_shape: tuple[int | None, ...] | None = None) -> None:
         """Build the children; the convolutions have as many filters as ``x`` has channels."""

@@ -17,6 +17,7 @@ from kerasarch.layers import (
     DiffusionDownsample,
     DiffusionResNetBlock,
     DiffusionUpsample,
+    GroupNormalization,
 )
 from kerasarch.layers.spatial_norm import SpatialNorm
 from kerasarch.models.configured import ConfiguredModel
@@ -90,9 +91,7 @@ class _Coder(keras.layers.Layer):
     def _norm_out(self) -> keras.layers.Layer:
         if self.spatial:
             return SpatialNorm(SPATIAL_GROUPS, name="norm_out", **self.common)
-        return keras.layers.GroupNormalization(
-            self.groups, axis=self.axis, epsilon=1e-6, dtype=self.dtype_policy, name="norm_out"
-        )
+        return GroupNormalization(self.groups, axis=self.axis, epsilon=1e-6, dtype=self.dtype_policy, name="norm_out")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
