@@ -12,6 +12,7 @@ from kerasarch.errors import UsageError
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
+from kerasarch.models.clip_tokenizer import CLIPTokenizer
 from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
@@ -19,6 +20,7 @@ from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
+from kerasarch.models.latent_decoder import LatentDecoder
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
@@ -52,9 +54,11 @@ __all__ = [
     "AutoencoderKLConfig",
     "CLIPTextConfig",
     "CLIPTextModel",
+    "CLIPTokenizer",
     "CodeDecoder",
     "CodeSampler",
     "DiagonalGaussian",
+    "LatentDecoder",
     "LatentSampler",
     "MobileNetV2Config",
     "Network",
