@@ -169,6 +169,14 @@ class AutoencoderKL(DiffusionAutoencoder):
         shift, scale = self._statistics()
         return latents / scale + shift
 
+    def rescale(self, scaling_factor: float) -> None:
+        """Set what latents are multiplied with for a diffusion model, when the autoencoder is trained.
+
+        Args:
+            scaling_factor: One over the deviation of its latents: Rombach et al., 2021, appendix G.
+        """
+        self._config = (dataclasses.replace(self.config, scaling_factor=float(scaling_factor)),)
+
     def _statistics(self) -> tuple[Any, Any]:
         config = self.config
         if config.latents_mean is None or config.latents_std is None:

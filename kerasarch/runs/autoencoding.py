@@ -53,7 +53,13 @@ def train_autoencoder(
 
 
 def fit_autoencoder(
-    run: Run, model: Any, pictures: Pictures, *, pixels: tuple[float, float] = UNIT, callbacks: Sequence[Any] = ()
+    run: Run,
+    model: Any,
+    pictures: Pictures,
+    *,
+    pixels: tuple[float, float] = UNIT,
+    epochs: int | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> dict[str, float]:
     """Train a compiled autoencoder and judge it on the held-out pictures.
 
@@ -62,6 +68,7 @@ def fit_autoencoder(
         model: The model.
         pictures: What it learns from.
         pixels: What black and white are to it.
+        epochs: Epochs of training; None for what the options say.
         callbacks: Keras callbacks.
 
     Returns:
@@ -69,8 +76,8 @@ def fit_autoencoder(
     """
     held_out = pictures.held_out_batches(pixels=pixels)
     run.fit(
-        "autoencoder", model, pictures.batches(pixels=pixels), epochs=pictures.options.epochs, validation_data=held_out,
-        callbacks=callbacks,
+        "autoencoder", model, pictures.batches(pixels=pixels), epochs=epochs or pictures.options.epochs,
+        validation_data=held_out, callbacks=callbacks,
     )  # fmt: skip
     judged = model.evaluate(held_out, verbose=0, return_dict=True)
     return {f"held_out_{name}": float(value) for name, value in judged.items() if name != "loss"}

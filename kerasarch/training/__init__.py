@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
     from kerasarch.training.average import WeightAverage
     from kerasarch.training.diffusion import Diffusion
-    from kerasarch.training.diffusion_options import DiffusionOptions
+    from kerasarch.training.diffusion_options import DiffusionMethod, DiffusionOptions, UNetDiffusionOptions
     from kerasarch.training.early_stopping import EarlyStopping
     from kerasarch.training.feature_classifier import FeatureClassifier, train_feature_classifier
     from kerasarch.training.generative_options import (
@@ -43,6 +43,7 @@ _HOMES = {
     "ArrayBatches": "arrays",
     "AutoencoderOptions": "generative_options",
     "Diffusion": "diffusion",
+    "DiffusionMethod": "diffusion_options",
     "DiffusionOptions": "diffusion_options",
     "DiscriminatorLogs": "health",
     "EarlyStopping": "early_stopping",
@@ -58,6 +59,7 @@ _HOMES = {
     "Timeline": "timeline",
     "TransferOptions": "transfer_options",
     "TranslationOptions": "generative_options",
+    "UNetDiffusionOptions": "diffusion_options",
     "WarmupCosine": "schedules",
     "WeightAverage": "average",
     "grad": "gradients",
@@ -76,6 +78,7 @@ __all__ = [
     "ArrayBatches",
     "AutoencoderOptions",
     "Diffusion",
+    "DiffusionMethod",
     "DiffusionOptions",
     "DiscriminatorLogs",
     "EarlyStopping",
@@ -91,6 +94,7 @@ __all__ = [
     "Timeline",
     "TransferOptions",
     "TranslationOptions",
+    "UNetDiffusionOptions",
     "WarmupCosine",
     "WeightAverage",
     "grad",

@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Interval
 
 from kerasarch.training.generative_options import GenerativeOptions
 
-Method = Literal["ddpm", "ddim", "euler", "euler_ancestral", "heun", "dpm_solver"]
+DiffusionMethod = Literal["ddpm", "ddim", "euler", "euler_ancestral", "heun", "dpm_solver"]
 """Samplers by the names that recipes give them."""
 
 
@@ -16,8 +16,7 @@ class DiffusionOptions(GenerativeOptions):
     """Options of every recipe that learns to draw by taking noise away: those above, and these.
 
     Args:
-        conditional: Learn from the labels too, so that pictures of a class can be asked for.
-        drop: Share of the examples whose label is hidden, so that the network learns to do without; for guidance.
+        drop: Share of the examples whose class is hidden, so that the network learns to do without; for guidance.
         guidance: Weight of the class when drawing; 1 is none.
         sample_steps: Questions to the network when drawing.
         learning_rate: Adam's, after a warm-up over the first twentieth.
@@ -26,10 +25,28 @@ class DiffusionOptions(GenerativeOptions):
         compare: Show what guidance, sampler and number of steps change.
     """
 
-    conditional: bool = True
     drop: Annotated[float, Interval(ge=0, lt=1)] = 0.1
     guidance: Annotated[float, Ge(0)] = 1.5
     sample_steps: Annotated[int, Ge(1)] = 25
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     average: Annotated[float, Ge(0)] = 20_000
     compare: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class UNetDiffusionOptions(DiffusionOptions):
+    """Options of recipes whose network is a U-Net: those above, and these.
+
+    Args:
+        conditional: Learn from the labels too, so that pictures of a class can be asked for.
+        width: Channels at full size; lower levels have twice as many.
+        depth: Residual blocks of a level.
+        attention: Size at which, and below which, all places attend to each other; 0 for none.
+        dropout: Rate within the residual blocks.
+    """
+
+    conditional: bool = True
+    width: Annotated[int, Ge(8)] = 32
+    depth: Annotated[int, Ge(1)] = 1
+    attention: Annotated[int, Ge(0)] = 8
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
