@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "diffusion.md"
 @pytest.mark.quick_on("tensorflow", "jax")
 def test_the_page_runs():
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.S | re.M)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     keras.utils.set_random_seed(0)
     names: dict = {}
     for block in blocks:
