@@ -7,6 +7,7 @@ from kerasarch.generation.likelihood import bits_per_dimension
 from kerasarch.generation.methods import METHODS, make_plan
 from kerasarch.generation.noise_schedule import NoiseSchedule
 from kerasarch.generation.plan import Plan
+from kerasarch.generation.plms import plms
 from kerasarch.generation.solvers import ddim, ddpm, dpm_solver, euler, flow_euler, heun
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "flow_euler",
     "heun",
     "make_plan",
+    "plms",
 ]

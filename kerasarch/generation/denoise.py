@@ -10,8 +10,9 @@ from keras import ops
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.generation.plan import Plan
 
-# Columns of a step's numbers: those of the plan, then the clipping limit, the guidance and its rescaling.
-_LIMIT, _GUIDANCE, _RESCALE = 9, 10, 11
+# Columns of a step's numbers: those of the plan, then the clipping limit, the guidance and its rescaling, then the
+# weights of outputs before
+_LIMIT, _GUIDANCE, _RESCALE, _HISTORY = 9, 10, 11, 12
 
 
 class DenoisingStep(keras.Model):
@@ -33,21 +34,25 @@ class DenoisingStep(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.network, self.guided = network, guided
 
-    def call(self, batch: dict[str, Any]) -> tuple[Any, Any]:
-        """Return the next sample and x0.
+    def call(self, batch: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the next sample and x0, and the network's output where outputs before have a part in the step.
 
         Args:
             batch: ``x`` and ``old`` (the x0 of the step before) and ``noise``, ``(B, ...)``; ``time``, ``(B,)``;
-                ``numbers``, ``(B, 12)``; ``conditions``, a list; where guided ``unconditional``, a list like it.
+                ``numbers``, ``(B, 12 + H)``; ``outputs``, a list of the H outputs before, the latest first;
+                ``conditions``, a list; where guided ``unconditional``, a list like it.
         """
-        x, numbers = batch["x"], batch["numbers"]
+        x, numbers, outputs = batch["x"], batch["numbers"], list(batch.get("outputs", []))
         shape = (-1,) + (1,) * (len(x.shape) - 1)
-        column = [ops.reshape(numbers[:, i], shape) for i in range(12)]
+        column = [ops.reshape(numbers[:, i], shape) for i in range(_HISTORY + len(outputs))]
         p, q, r, s, a, b, c, d, e = column[:9]
         out = self._predict(batch, column[_GUIDANCE], column[_RESCALE])
         limit = column[_LIMIT]
         clean = ops.maximum(ops.minimum(p * x + q * out, limit), -limit)
-        return a * x + b * clean + c * (r * x + s * out) + d * batch["old"] + e * batch["noise"], clean
+        x = a * x + b * clean + c * (r * x + s * out) + d * batch["old"] + e * batch["noise"]
+        for weight, before in zip(column[_HISTORY:], outputs, strict=True):
+            x = x + weight * before
+        return (x, clean, out) if outputs else (x, clean)
 
     def _predict(self, batch: dict[str, Any], guidance: Any, rescale: Any) -> Any:
         x, time, conditions = batch["x"], batch["time"], list(batch.get("conditions", []))
@@ -69,6 +74,7 @@ def denoise(
     *,
     seed: int = 0,
     first: int = 0,
+    noise: Any = None,
     conditions: Sequence[Any] = (),
     unconditional: Sequence[Any] = (),
     guidance: float = 1.0,
@@ -87,6 +93,7 @@ def denoise(
         shape: ``(B, ...)``.
         seed: Of all noise.
         first: Number of the first sample: those of several calls differ.
+        noise: The first noise, ``(B, ...)``, in the place of what the seed gives.
         conditions: Arrays ``(B, ...)`` that the network gets after the times.
         unconditional: As many arrays that stand for no condition; needed where guidance is not 1.
         guidance: Weight of the condition; 1 is none.
@@ -110,38 +117,51 @@ def denoise(
         )
     if known is None and (mask is not None or plan.partial):
         raise UsageError("A mask, or a plan that begins in the middle, needs known samples.")
-    if known is not None and np.shape(known) != tuple(shape):
-        raise ShapeError(f"known has the shape {np.shape(known)}, expected that of the samples, {tuple(shape)}.")
+    for name, given in (("known", known), ("noise", noise)):
+        if given is not None and np.shape(given) != tuple(shape):
+            raise ShapeError(f"{name} has the shape {np.shape(given)}, expected that of the samples, {tuple(shape)}.")
     step = network if isinstance(network, DenoisingStep) else DenoisingStep(network, guided=guided)
     if step.guided != guided:
         raise UsageError(f"The step was made with guided={step.guided}. Received guidance={guidance}.")
     draws = [np.random.default_rng([seed, first + index]) for index in range(shape[0])]
 
-    def noise() -> np.ndarray:
+    def draw() -> np.ndarray:
         return np.stack([rng.standard_normal(shape[1:], dtype="float32") for rng in draws])
 
-    first = noise()
-    x = first * np.float32(plan.start) if known is None else _noisy(known, first, plan, 0)
-    clean = np.zeros_like(x)
-    still = np.zeros_like(x)
-    extra = [np.inf if plan.limit is None else plan.limit, guidance, rescale]
+    begin = draw() if noise is None else np.asarray(noise, "float32")
+    # What is to be filled in has nothing to begin from, unless the first steps are left out.
+    fresh = known is None or (mask is not None and not plan.partial)
+    x = begin * np.float32(plan.start) if fresh else _noisy(known, begin, plan, 0)
+    clean, still = np.zeros_like(x), np.zeros_like(x)
+    outputs = [still] * (0 if plan.history is None else plan.history.shape[1])
+    constant: dict[str, Any] = {"conditions": [np.asarray(part) for part in conditions]}
+    if guided:
+        constant["unconditional"] = [np.asarray(part) for part in unconditional]
     for index, time in enumerate(plan.times):
-        numbers = np.concatenate([plan.reading[index], plan.update[index], extra]).astype("float32")
         batch = {
             "x": x,
             "old": clean,
-            "noise": noise() if plan.update[index, 4] else still,
+            "noise": draw() if plan.update[index, 4] else still,
             "time": np.full(shape[0], time, "float32"),
-            "numbers": np.tile(numbers, (shape[0], 1)),
-            "conditions": [np.asarray(part) for part in conditions],
-            **({"unconditional": [np.asarray(part) for part in unconditional]} if guided else {}),
+            "numbers": np.tile(_numbers(plan, index, guidance, rescale), (shape[0], 1)),
+            "outputs": outputs,
+            **constant,
         }
-        x, clean = (np.asarray(part) for part in step.predict_on_batch(batch))
+        x, clean, *out = (np.asarray(part) for part in step.predict_on_batch(batch))
+        outputs = [*out, *outputs[:-1]]
         if mask is not None:
-            x = np.where(np.asarray(mask) > 0, x, _noisy(known, first, plan, index + 1))
+            last = index == len(plan) - 1
+            kept = np.asarray(known, "float32") if last else _noisy(known, begin, plan, index + 1)
+            x = np.where(np.asarray(mask) > 0, x, kept)
         if watch is not None:
             watch(index, x, clean)
     return x
+
+
+def _numbers(plan: Plan, index: int, guidance: float, rescale: float) -> np.ndarray:
+    limit = np.inf if plan.limit is None else plan.limit
+    history = () if plan.history is None else plan.history[index]
+    return np.array([*plan.reading[index], *plan.update[index], limit, guidance, rescale, *history], "float32")
 
 
 def _noisy(known: Any, noise: np.ndarray, plan: Plan, index: int) -> np.ndarray:

@@ -13,7 +13,8 @@ class Plan:
 
     Every sampler here is linear: with the network's output o at the sample x, ``x0 = p x + q o`` and
     ``eps = r x + s o``, and the next sample is ``a x + b x0 + c eps + d x0_before + e noise``. The tables hold these
-    numbers, so that one compiled step serves all samplers. Samples keep the scale of ``alpha x0 + sigma noise``.
+    numbers, so that one compiled step serves all samplers. Where there is a history, the outputs of the questions before
+    are added too, each with its weight. Samples keep the scale of ``alpha x0 + sigma noise``.
 
     Attributes:
         times: What the network is told, ``(K,)``.
@@ -23,6 +24,7 @@ class Plan:
         sigmas: Noise of the same, ``(K + 1,)``.
         start: Standard deviation of the first sample.
         limit: x0 is clipped to plus and minus this; None for never.
+        history: Weights of the network's last outputs, the latest first, ``(K, H)``; None for none.
         partial: Whether the first steps are left out, so that it has to begin from a picture with noise added.
     """
 
@@ -34,6 +36,7 @@ class Plan:
     start: float = 1.0
     limit: float | None = None
     partial: bool = False
+    history: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.times)

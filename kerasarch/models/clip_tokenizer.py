@@ -85,7 +85,11 @@ class CLIPTokenizer:
             raise UsageError(
                 f"A text of CLIP has at least 3 tokens: start, one of text, end. Received length={length}."
             )
-        self.vocabulary, self.merges, self.length = dict(vocabulary), [tuple(pair) for pair in merges], length
+        self.vocabulary, self.merges, self.length = (
+            dict(vocabulary),
+            [(first, second) for first, second in merges],
+            length,
+        )
         given = {"start": start, "end": end, "unknown": unknown, "padding": padding}
         self.special = {role: SpecialToken(token) if isinstance(token, str) else token for role, token in given.items()}
         self.added = tuple(added)

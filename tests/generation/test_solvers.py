@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasarch.errors import UsageError
-from kerasarch.generation import NoiseSchedule, ddim, ddpm, dpm_solver, euler, flow_euler, heun
+from kerasarch.generation import NoiseSchedule, ddim, ddpm, dpm_solver, euler, flow_euler, heun, plms
 
 diffusers = pytest.importorskip("diffusers")
 torch = pytest.importorskip("torch")
@@ -27,13 +27,17 @@ def walk(plan, seed=0):
     """Follow a plan in float64 NumPy; return the samples, each at the scale of the plan."""
     rng = np.random.default_rng(seed)
     x, old, seen = rng.normal(size=SHAPE) * plan.start, np.zeros(SHAPE), []
-    for time, (p, q, r, s), (a, b, c, d, e) in zip(plan.times, plan.reading, plan.update, strict=True):
+    outputs, history = [], np.zeros((len(plan), 0)) if plan.history is None else plan.history
+    rows = zip(plan.times, plan.reading, plan.update, history, strict=True)
+    for time, (p, q, r, s), (a, b, c, d, e), weights in rows:
         noise = rng.normal(size=SHAPE)
         out = network(x, time)
         clean, epsilon = p * x + q * out, r * x + s * out
         if plan.limit is not None:
             clean = np.clip(clean, -plan.limit, plan.limit)
         x, old = a * x + b * clean + c * epsilon + d * old + e * noise, clean
+        x = x + sum(weight * before for weight, before in zip(weights, outputs, strict=False))
+        outputs.insert(0, out)
         seen.append(x)
     return seen
 
@@ -175,6 +179,23 @@ def test_dpm_solver_singlestep(order, steps, monkeypatch):
     agree(plan, scheduler, steps, monkeypatch)
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+@pytest.mark.parametrize("steps", [1, 2, 3, 20])
+def test_plms(steps, prediction, monkeypatch):
+    scheduler = make("PNDMScheduler", "scaled_linear", prediction, skip_prk_steps=True, steps_offset=1)
+    plan = plms(NoiseSchedule("scaled_linear"), steps, prediction=prediction, offset=1)
+    assert len(plan) == (1 if steps == 1 else steps + 1)
+    agree(plan, scheduler, steps, monkeypatch)
+
+
+@pytest.mark.parametrize("spacing", ["linspace", "trailing"])
+def test_plms_with_other_times(spacing, monkeypatch):
+    fields = {"skip_prk_steps": True, "timestep_spacing": spacing, "set_alpha_to_one": True}
+    scheduler = make("PNDMScheduler", "linear", "v", **fields)
+    plan = plms(NoiseSchedule("linear"), 12, prediction="v", spacing=spacing, to_clean=True)
+    agree(plan, scheduler, 12, monkeypatch)
+
+
 @pytest.mark.parametrize("shift", [1.0, 3.0])
 def test_flow_matching(shift, monkeypatch):
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
@@ -207,6 +228,7 @@ def test_wrong_arguments():
         lambda: heun(NoiseSchedule(), 10, share=0.0),
         lambda: dpm_solver(NoiseSchedule(), 10, order=3),
         lambda: flow_euler(0),
+        lambda: plms(NoiseSchedule(), 10, prediction="x0"),
         lambda: ddpm(NoiseSchedule(), 10, variance="learned"),
         lambda: NoiseSchedule().weights(np.array([1]), "noise"),
     ):
