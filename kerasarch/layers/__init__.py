@@ -12,6 +12,7 @@ from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
 from kerasarch.layers.feed_forward import FeedForward
 from kerasarch.layers.fir_resampling import FIRResampling
+from kerasarch.layers.fourier_times import FourierTimes
 from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
@@ -22,6 +23,7 @@ from kerasarch.layers.modulated_conv import ModulatedConv2D
 from kerasarch.layers.noise_injection import NoiseInjection
 from kerasarch.layers.pixel_normalization import PixelNormalization
 from kerasarch.layers.pixel_shuffle import PixelShuffle
+from kerasarch.layers.pixel_transformer import PixelTransformer
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
 from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
@@ -53,6 +55,7 @@ __all__ = [
     "EqualizedDense",
     "FIRResampling",
     "FeedForward",
+    "FourierTimes",
     "GroupNormalization",
     "ImageNormalization",
     "InvertedResidual",
@@ -63,6 +66,7 @@ __all__ = [
     "NoiseInjection",
     "PixelNormalization",
     "PixelShuffle",
+    "PixelTransformer",
     "PreactivationBasicBlock",
     "PreactivationBottleneckBlock",
     "ReflectionPadding",

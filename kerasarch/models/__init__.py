@@ -35,6 +35,7 @@ from kerasarch.models.srgan import srgan_discriminator, srgan_generator
 from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kerasarch.models.stylegan2_generator import StyleGAN2Generator
 from kerasarch.models.translator import Translator
+from kerasarch.models.unet_2d import UNet2DConfig, UNet2DModel, unet_2d
 from kerasarch.models.vae import vae_decoder, vae_encoder
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
 from kerasarch.models.vq_vae import code_grid, pixel_cnn, vq_decoder, vq_encoder
@@ -67,6 +68,8 @@ __all__ = [
     "Sampler",
     "StyleGAN2Generator",
     "Translator",
+    "UNet2DConfig",
+    "UNet2DModel",
     "VQModel",
     "VQModelConfig",
     "accept_raw_pixels",
@@ -96,6 +99,7 @@ __all__ = [
     "stylegan2_discriminator",
     "stylegan2_generator",
     "trace",
+    "unet_2d",
     "vae_decoder",
     "vae_encoder",
     "vq_decoder",

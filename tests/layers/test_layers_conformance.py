@@ -29,11 +29,13 @@ ROWS = [
     Row("preactivation_bottleneck_block", lambda **k: layers.PreactivationBottleneckBlock(8, stride=2, **k), (5, 4, 8)),
     Row("diffusion_resnet_block", lambda **k: layers.DiffusionResNetBlock(8, groups=2, **k), (4, 3, 4)),
     Row("diffusion_attention", lambda **k: layers.DiffusionAttention(groups=2, **k), (3, 2, 4), blind="key/bias"),
+    Row("pixel_transformer", lambda **k: layers.PixelTransformer(2, groups=2, **k), [(2, 3, 4), (3, 5)], spread=True),
     Row("diffusion_downsample", lambda **k: layers.DiffusionDownsample(4, padding="end", **k), (5, 4, 3)),
     Row("diffusion_upsample", lambda **k: layers.DiffusionUpsample(4, **k), (2, 3, 3)),
     Row("cross_attention", lambda **k: layers.CrossAttention(2, 3, **k), [(4, 5), (3, 6)], spread=True),
     Row("feed_forward", lambda **k: layers.FeedForward(hidden=6, **k), (3, 4)),
     Row("transformer_block", lambda **k: layers.TransformerBlock(2, 3, **k), [(4, 5), (3, 6)], spread=True),
+    Row("fourier_times", lambda **k: layers.FourierTimes(3, seed=0, **k), ()),
     Row("timestep_sinusoids", lambda **k: layers.TimestepSinusoids(5, **k), ()),
     Row("timestep_embedding", lambda **k: layers.TimestepEmbedding(4, final_activation="tanh", **k), (3,)),
     Row(
