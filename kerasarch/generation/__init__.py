@@ -8,15 +8,18 @@ from kerasarch.generation.methods import METHODS, make_plan
 from kerasarch.generation.noise_schedule import NoiseSchedule
 from kerasarch.generation.plan import Plan
 from kerasarch.generation.plms import plms
+from kerasarch.generation.scheduler_config import SAMPLERS, Scheduler, read_scheduler
 from kerasarch.generation.solvers import ddim, ddpm, dpm_solver, euler, flow_euler, heun
 
 __all__ = [
     "METHODS",
+    "SAMPLERS",
     "DenoisingStep",
     "DiffusionSampler",
     "Flow",
     "NoiseSchedule",
     "Plan",
+    "Scheduler",
     "bits_per_dimension",
     "ddim",
     "ddpm",
@@ -27,4 +30,5 @@ __all__ = [
     "heun",
     "make_plan",
     "plms",
+    "read_scheduler",
 ]

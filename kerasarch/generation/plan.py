@@ -13,8 +13,8 @@ class Plan:
 
     Every sampler here is linear: with the network's output o at the sample x, ``x0 = p x + q o`` and
     ``eps = r x + s o``, and the next sample is ``a x + b x0 + c eps + d x0_before + e noise``. The tables hold these
-    numbers, so that one compiled step serves all samplers. Where there is a history, the outputs of the questions before
-    are added too, each with its weight. Samples keep the scale of ``alpha x0 + sigma noise``.
+    numbers, so that one compiled step serves all samplers. Where there is a history, the outputs of the questions
+    before are added too, each with its weight. Samples keep the scale of ``alpha x0 + sigma noise``.
 
     Attributes:
         times: What the network is told, ``(K,)``.
