@@ -32,7 +32,7 @@ _FIELDS = {
     "latents_mean": "latents_mean",
     "latents_std": "latents_std",
 }
-_ACTIVATIONS = {"swish": "silu", "silu": "silu", "mish": "mish", "gelu": "gelu", "relu": "relu"}
+ACTIVATIONS = {"silu": "silu", "swish": "silu", "mish": "mish", "gelu": "gelu", "relu": "relu"}
 BLOCKS = {
     "encoder_attention": ("down_block_types", "DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
     "decoder_attention": ("up_block_types", "UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
@@ -88,11 +88,11 @@ def read_fields(
         if theirs in given
     }
     if "activation" in found:
-        if found["activation"] not in _ACTIVATIONS:
+        if found["activation"] not in ACTIVATIONS:
             raise WeightsError(
-                f"{origin}: act_fn {found['activation']!r} is not built here. Known are {', '.join(_ACTIVATIONS)}."
+                f"{origin}: act_fn {found['activation']!r} is not built here. Known are {', '.join(ACTIVATIONS)}."
             )
-        found["activation"] = _ACTIVATIONS[found["activation"]]
+        found["activation"] = ACTIVATIONS[found["activation"]]
     if isinstance(found.get("sample_size"), tuple):
         found["sample_size"] = found["sample_size"][0]
     for ours, (theirs, plain, attentive) in BLOCKS.items():

@@ -12,13 +12,13 @@ import keras
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.autoencoder_kl import picture_shape
 from kerasarch.models.family import choose
-from kerasarch.weights import autoencoder_kl, vq_model
+from kerasarch.weights import autoencoder_kl, unet_2d, vq_model
 from kerasarch.weights.autoencoder_kl import modern_name
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
 # A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name.
-CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, vq_model)}
+CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, unet_2d, vq_model)}
 
 
 def build(

@@ -1,5 +1,7 @@
 """Reference models with healthy random weights, and how they are compared."""
 
+import warnings
+
 import h5py
 import numpy as np
 import torch
@@ -22,6 +24,29 @@ def randomise_torch(model: torch.nn.Module) -> None:
                 tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
             elif tensor.ndim == 1:
                 tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.1)
+
+
+def diffusers_model(kind: str, **fields) -> torch.nn.Module:
+    """A model of diffusers with random weights."""
+    with warnings.catch_warnings():
+        # diffusers 0.42 asks torch for modules that torch has deprecated
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        import diffusers
+    torch.manual_seed(0)
+    model = getattr(diffusers, kind)(**fields).eval()
+    randomise_torch(model)
+    return model
+
+
+def first(x) -> torch.Tensor:
+    """Channels-last pictures as PyTorch has them."""
+    return torch.tensor(np.ascontiguousarray(np.moveaxis(np.asarray(x), -1, 1)))
+
+
+def last(x: torch.Tensor) -> np.ndarray:
+    """PyTorch's pictures, channels last."""
+    return np.moveaxis(x.detach().numpy(), 1, -1)
 
 
 def huggingface_outputs(model: torch.nn.Module, x: np.ndarray):

@@ -221,7 +221,7 @@ def test_folders_that_do_not_fit(tmp_path):
         with pytest.raises(error, match=match):
             kerasarch.from_pretrained(tmp_path)
 
-    refused("UNet2DModel is not built here. Known are AutoencoderKL, VQModel", _class_name="UNet2DModel")
+    refused("UNet1DModel is not built here. Known are AutoencoderKL,", _class_name="UNet1DModel")
     refused("not known here: window", window=3)
     refused("CrossAttnDownBlock2D not built here", down_block_types=["CrossAttnDownBlock2D"] * 2)
     refused("act_fn 'prelu'", act_fn="prelu")
