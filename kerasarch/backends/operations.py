@@ -12,6 +12,7 @@ from keras import ops
 from kerasarch.backends import device_names
 
 if keras.backend.backend() == "torch":
+    from kerasarch.backends.attention_torch import attend as _attend
     from kerasarch.backends.torch_operations import convolve, convolve_depthwise, convolve_transposed, normalize_batch
 else:
     ON_CPU = device_names()[0].startswith("cpu")
@@ -38,6 +39,11 @@ else:
             return ops.conv_transpose(x, kernel, tuple(strides), padding, None, data_format, tuple(dilation))
 
         return _turned(apply, x, data_format)
+
+    if keras.backend.backend() == "jax":
+        from kerasarch.backends.attention_jax import attend as _attend
+    else:
+        from kerasarch.backends.attention_tensorflow import attend as _attend
 
     if keras.backend.backend() == "jax" and ON_CPU:
         from kerasarch.backends.jax_operations import convolve_depthwise
@@ -88,26 +94,23 @@ def moments(x: Any, axes: list[int]) -> tuple[Any, Any]:
 
 
 def attend(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool = False) -> Any:
-    """Apply scaled dot-product attention, fused where the backend can.
+    """Apply scaled dot-product attention, with the softmax in float32 and memory that grows with the tokens alone.
 
-    JAX has no float16 attention on CPU: there it is computed in float32 and brought back.
+    The backend's fused kernel where it has one: PyTorch everywhere, JAX in half precision on GPUs and TPUs. Otherwise a
+    chunk of queries at a time where there are many scores, all at once where there are few.
 
     Args:
         query: ``(B, T, heads, width)``.
         key: ``(B, S, heads, width)``.
         value: ``(B, S, heads, width)``.
-        mask: Boolean, to be broadcast to ``(B, heads, T, S)``: true where a query may attend to a key.
+        mask: Boolean, of rank 4, to be broadcast to ``(B, heads, T, S)``: true where a query may attend to a key. What
+            a query gets that may attend to none is finite and depends on the backend.
         causal: Query t sees the keys 0 to t alone.
 
     Returns:
         ``(B, T, heads, width)``.
     """
-    dtype = keras.backend.standardize_dtype(query.dtype)
-    if dtype == "float16" and keras.backend.backend() == "jax" and device_names()[0].startswith("cpu"):
-        query, key, value = (ops.cast(part, "float32") for part in (query, key, value))
-    if mask is not None:
-        mask = ops.broadcast_to(mask, (*ops.shape(mask)[:2], ops.shape(query)[1], ops.shape(key)[1]))
-    return ops.cast(ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal), dtype)
+    return _attend(query, key, value, mask, causal)
 
 
 __all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "moments", "normalize_batch"]
