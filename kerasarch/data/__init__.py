@@ -11,6 +11,7 @@ from kerasarch.lazy import lazy_names
 if TYPE_CHECKING:
     from kerasarch.data.augment import Augmentation
     from kerasarch.data.batching import Batches, batches
+    from kerasarch.data.captions import CaptionedPictures, load_captioned, read_captions
     from kerasarch.data.load import load_images
     from kerasarch.data.pair_folders import read_domains, read_pairs, read_pictures
     from kerasarch.data.pair_sources import MadePairs, PairSource, StoredPairs, SwappedPairs
@@ -23,6 +24,7 @@ _HOMES = {
     "ArrayImages": "source",
     "Augmentation": "augment",
     "Batches": "batching",
+    "CaptionedPictures": "captions",
     "ImageSource": "source",
     "ImageSplits": "splits",
     "MadePairs": "pair_sources",
@@ -32,8 +34,10 @@ _HOMES = {
     "StoredPairs": "pair_sources",
     "SwappedPairs": "pair_sources",
     "batches": "batching",
+    "load_captioned": "captions",
     "load_images": "load",
     "pair_batches": "pairs",
+    "read_captions": "captions",
     "read_domains": "pair_folders",
     "read_pairs": "pair_folders",
     "read_pictures": "pair_folders",
@@ -44,6 +48,7 @@ __all__ = [
     "ArrayImages",
     "Augmentation",
     "Batches",
+    "CaptionedPictures",
     "ImageSource",
     "ImageSplits",
     "MadePairs",
@@ -53,8 +58,10 @@ __all__ = [
     "StoredPairs",
     "SwappedPairs",
     "batches",
+    "load_captioned",
     "load_images",
     "pair_batches",
+    "read_captions",
     "read_domains",
     "read_pairs",
     "read_pictures",

@@ -10,6 +10,7 @@ from kerasarch.generation.plan import Plan
 from kerasarch.generation.plms import plms
 from kerasarch.generation.scheduler_config import SAMPLERS, Scheduler, read_scheduler
 from kerasarch.generation.solvers import ddim, ddpm, dpm_solver, euler, flow_euler, heun
+from kerasarch.generation.text_to_image import TextToImage
 
 __all__ = [
     "METHODS",
@@ -20,6 +21,7 @@ __all__ = [
     "NoiseSchedule",
     "Plan",
     "Scheduler",
+    "TextToImage",
     "bits_per_dimension",
     "ddim",
     "ddpm",

@@ -21,6 +21,7 @@ from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
 from kerasarch.models.latent_decoder import LatentDecoder
+from kerasarch.models.latent_encoder import LatentEncoder
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
@@ -32,6 +33,7 @@ from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 from kerasarch.models.sampler import LatentSampler, Sampler
 from kerasarch.models.srgan import srgan_discriminator, srgan_generator
+from kerasarch.models.stable_diffusion import StableDiffusion
 from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kerasarch.models.stylegan2_generator import StyleGAN2Generator
 from kerasarch.models.translator import Translator
@@ -60,12 +62,14 @@ __all__ = [
     "CodeSampler",
     "DiagonalGaussian",
     "LatentDecoder",
+    "LatentEncoder",
     "LatentSampler",
     "MobileNetV2Config",
     "Network",
     "Preprocessing",
     "ResNetConfig",
     "Sampler",
+    "StableDiffusion",
     "StyleGAN2Generator",
     "Translator",
     "UNet2DConfig",

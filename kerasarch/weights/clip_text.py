@@ -63,6 +63,8 @@ def read_config(checkpoint: Checkpoint) -> CLIPTextConfig:
         given = {**given.get("text_config", {}), **_top(given)}
     if given.get("attention_dropout"):
         raise WeightsError(f"{origin}: attention_dropout {given['attention_dropout']} is not built here; set it to 0.")
+    if given.get("use_attention_mask"):
+        raise WeightsError(f"{origin}: use_attention_mask is not built here; CLIP's texts are read with their padding.")
     found = {ours: given[theirs] for theirs, ours in _FIELDS.items() if theirs in given}
     activation = found.get("activation", "quick_gelu")
     if activation not in _ACTIVATIONS:

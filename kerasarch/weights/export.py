@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from kerasarch.errors import WeightsError
-from kerasarch.models import Preprocessing
-from kerasarch.weights import diffusers_folders, transformers_folders
+from kerasarch.models import Preprocessing, StableDiffusion
+from kerasarch.weights import diffusers_folders, stable_diffusion, transformers_folders
 from kerasarch.weights.checkpoint import to_torch
 from kerasarch.weights.pretrained import FAMILIES, describe
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
@@ -17,13 +17,14 @@ from kerasarch.weights.safetensors_files import write_safetensors, write_text
 _RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
-def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
+def to_pretrained(model: keras.Model | StableDiffusion, folder: str | Path) -> Path:
     """Write a model into a folder in Hugging Face layout, which ``from_pretrained`` and the reference load.
 
     The reference is ``transformers``, for the models of latent diffusion ``diffusers``.
 
     Args:
-        model: A model that a builder of kerasarch made, also one from ``replace_head``.
+        model: A model that a builder of kerasarch made, also one from ``replace_head``; or the parts of a
+            pipeline.
         folder: Where ``config.json``, ``model.safetensors`` and ``preprocessor_config.json`` go; made if missing.
 
     Returns:
@@ -33,6 +34,8 @@ def to_pretrained(model: keras.Model, folder: str | Path) -> Path:
         UsageError: The model is not one of kerasarch's.
         WeightsError: The reference has no counterpart of the model, such as ResNet v2; ``model.save`` keeps everything.
     """
+    if isinstance(model, StableDiffusion):
+        return stable_diffusion.write(model, folder)
     if diffusers_folders.knows(model):
         return diffusers_folders.write(model, Path(folder))
     if transformers_folders.knows(model):

@@ -13,7 +13,7 @@ from kerasarch.models import Network
 from kerasarch.models.family import choose
 from kerasarch.models.mobilenet_v2 import DETAILS as MOBILENET_V2_DETAILS
 from kerasarch.models.resnet import DETAILS as RESNET_DETAILS
-from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet, transformers_folders
+from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet, stable_diffusion, transformers_folders
 from kerasarch.weights.checkpoint import Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
@@ -32,7 +32,7 @@ def from_pretrained(
     variant: str | None = None,
     name: str | None = None,
     **overrides: Any,
-) -> keras.Model:
+) -> Any:
     """Return the model that a checkpoint describes, with its weights.
 
     The checkpoint decides family, sizes and details. A Hugging Face folder of a model without head (``ResNetModel``)
@@ -45,7 +45,8 @@ def from_pretrained(
     ```
 
     Folders of diffusers give the model of their ``_class_name``, such as ``AutoencoderKL``; folders of CLIP or of its
-    text encoder give a ``CLIPTextModel``.
+    text encoder give a ``CLIPTextModel``; folders of a Stable Diffusion pipeline give all its parts, as
+    ``kerasarch.models.StableDiffusion``.
 
     Args:
         source: Folder in Hugging Face layout, ``hf:org/name[/subfolder][@revision]``, ``timm:name``, ``keras:name``, or
@@ -62,6 +63,13 @@ def from_pretrained(
         WeightsError: The checkpoint is missing, damaged, or of a model that is not built here.
         DependencyError: The network or a package is missing.
     """
+    given = {"classes": classes, "variant": variant, "input_shape": input_shape, "name": name}
+    folder = stable_diffusion.find(source)
+    if folder is not None:
+        wrong = sorted({key for key, value in given.items() if value is not None} | (set(overrides) - {"dtype"}))
+        if wrong:
+            raise UsageError(f"{source}: a pipeline takes dtype alone. Received {', '.join(wrong)}; leave it out.")
+        return stable_diffusion.read(folder, origin=str(source), dtype=overrides.get("dtype"))
     checkpoint = open_source(source)
     if checkpoint.layout == "diffusers":
         if classes is not None or variant is not None:
@@ -76,8 +84,8 @@ def from_pretrained(
             raise WeightsError(
                 f"{source}: this file does not say which model it is. Give variant=, or use weights= of a builder."
             )
-        given = {"input_shape": input_shape, "name": name}
-        arguments = {**{key: value for key, value in given.items() if value is not None}, **overrides}
+        kept = {key: given[key] for key in ("input_shape", "name") if given[key] is not None}
+        arguments = {**kept, **overrides}
         found = checkpoint.tensors.get("head/0")
         wanted = classes if classes is not None else (0 if found is None else found.shape[1])
         model = models.build(variant, classes=wanted, **arguments)

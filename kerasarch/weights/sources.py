@@ -96,13 +96,13 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
         WeightsError: A file is missing or damaged.
     """
     origin = origin or str(folder)
-    config = _json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if "_class_name" in config:
         return Checkpoint(origin, "diffusers", read_safetensors_folder(folder, DIFFUSERS_STEM), config)
     tensors = read_safetensors_folder(folder)
     if "model_type" in config:
         preprocessor = folder / "preprocessor_config.json"
-        preprocessing = _huggingface_preprocessing(_json(preprocessor)) if preprocessor.is_file() else None
+        preprocessing = _huggingface_preprocessing(read_json(preprocessor)) if preprocessor.is_file() else None
         return Checkpoint(origin, "huggingface", tensors, config, preprocessing)
     if "architecture" in config:
         return Checkpoint(origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {})))
@@ -112,7 +112,12 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        WeightsError: It is missing or damaged.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -189,18 +194,31 @@ def _open_hub(name: str, origin: str) -> Checkpoint:
         raise UsageError(f"{origin}: expected hf:org/name, hf:org/name/subfolder or hf:org/name@revision.")
     repository, subfolder = "/".join(parts[:2]), parts[2] if len(parts) == 3 else ""
     start = f"{subfolder}/" if subfolder else ""
+    folder = fetch(repository, revision, [f"{start}*.json", f"{start}*.safetensors"], origin)
+    return open_folder(folder / subfolder, origin)
+
+
+def fetch(repository: str, revision: str, patterns: list[str], origin: str) -> Path:
+    """Return the local folder of a repository of the Hugging Face hub, from the cache or the network.
+
+    Args:
+        repository: ``org/name``.
+        revision: Branch, tag or commit; empty for the default branch.
+        patterns: Which files are wanted.
+        origin: How to call it in messages.
+
+    Raises:
+        DependencyError: It cannot be reached, or the package is missing.
+    """
     try:
         import huggingface_hub
     except ImportError as error:
         raise DependencyError(f"{origin}: needs the package huggingface_hub: pip install 'kerasarch[hub]'.") from error
     try:
-        folder = huggingface_hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=[f"{start}*.json", f"{start}*.safetensors"]
-        )
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except Exception as error:  # half a dozen unrelated classes, by cause and version of the hub's client
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DependencyError(
             f"{origin}: could not be fetched ({reason}). Put config.json and model.safetensors of "
             f"https://huggingface.co/{repository} into a folder and give that folder instead."
         ) from error
-    return open_folder(Path(folder) / subfolder, origin)

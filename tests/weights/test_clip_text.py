@@ -136,6 +136,7 @@ def test_folders_and_calls_that_do_not_fit(tmp_path):
 
     refused("hidden_act 'relu' is not built here", hidden_act="relu")
     refused("attention_dropout 0.1", attention_dropout=0.1)
+    refused("use_attention_mask", use_attention_mask=True)
     refused("one whole number", eos_token_id=[1, 2])
     refused("variables without a tensor", num_hidden_layers=3)
     refused("multiple of heads", ShapeError, num_attention_heads=5)
