@@ -119,3 +119,25 @@ def normalize_batch(
     else:
         y = functional.batch_norm(turned, mean, variance, scale, offset, training=False, eps=epsilon)
     return y.movedim(1, axis), mean, variance
+
+
+def normalize_groups(x: Any, scale: Any, offset: Any, *, groups: int, axis: int, epsilon: float) -> Any:
+    """Normalise groups of channels over all places of an example.
+
+    Args:
+        x: ``(B, ...)`` with channels on ``axis``, in the precision to compute with.
+        scale: ``(channels,)``, or None.
+        offset: ``(channels,)``, or None.
+        groups: How many.
+        axis: Where the channels are, from 0.
+        epsilon: Added to the variance.
+    """
+    x, scale, offset = (None if part is None else ops.convert_to_tensor(part) for part in (x, scale, offset))
+    turned = x.movedim(axis, 1)
+    if x.requires_grad:
+        return functional.group_norm(turned, groups, scale, offset, epsilon).movedim(1, axis)
+    # PyTorch 2.13's gradient of scale and offset alone, on channels-last pictures, writes to where there is nothing.
+    y = functional.group_norm(turned, groups, None, None, epsilon).movedim(1, axis)
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    y = y if scale is None else y * scale.reshape(shape)
+    return y if offset is None else y + offset.reshape(shape)
