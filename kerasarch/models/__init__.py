@@ -17,6 +17,7 @@ from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
+from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
@@ -60,6 +61,8 @@ __all__ = [
     "CLIPTokenizer",
     "CodeDecoder",
     "CodeSampler",
+    "DiT",
+    "DiTConfig",
     "DiagonalGaussian",
     "LatentDecoder",
     "LatentEncoder",
@@ -87,6 +90,7 @@ __all__ = [
     "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
+    "dit",
     "features",
     "gan_discriminator",
     "gan_generator",

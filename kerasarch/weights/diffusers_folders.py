@@ -12,13 +12,15 @@ import keras
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.autoencoder_kl import picture_shape
 from kerasarch.models.family import choose
-from kerasarch.weights import autoencoder_kl, unet_2d, vq_model
+from kerasarch.weights import autoencoder_kl, dit, unet_2d, vq_model
 from kerasarch.weights.autoencoder_kl import modern_name
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
-# A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name.
-CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, unet_2d, vq_model)}
+# A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name; select and complete where the tensors of a
+# file are not one for each variable.
+CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, dit, unet_2d, vq_model)}
+CLASSES[dit.FORMER_NAME] = dit
 
 
 def build(
@@ -68,6 +70,11 @@ def knows(model: keras.Model) -> bool:
     return any(isinstance(model, module.MODEL) for module in CLASSES.values())
 
 
+def module_of(model: keras.Model) -> ModuleType:
+    """Return the module with names and fields of a model that ``knows`` says yes to."""
+    return next(module for module in CLASSES.values() if isinstance(model, module.MODEL))
+
+
 def write(model: keras.Model, folder: Path) -> Path:
     """Write a folder that diffusers loads.
 
@@ -78,8 +85,10 @@ def write(model: keras.Model, folder: Path) -> Path:
     Returns:
         The folder.
     """
-    module = next(module for module in CLASSES.values() if isinstance(model, module.MODEL))
+    module = module_of(model)
     tensors = torch_tensors(model, module.tensor_name)
+    if hasattr(module, "complete"):
+        tensors = module.complete(model.config, tensors)
     folder.mkdir(parents=True, exist_ok=True)
     described = {"_class_name": module.CLASS_NAME, **module.write_config(model.config)}
     write_safetensors(folder / "diffusion_pytorch_model.safetensors", tensors)
@@ -96,6 +105,8 @@ def _module(checkpoint: Checkpoint) -> ModuleType:
 
 def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
     renamed = {modern_name(name): tensor for name, tensor in checkpoint.tensors.items()}
+    if hasattr(module, "select"):
+        renamed = module.select(model.config, renamed, checkpoint.origin)
     assign(
         model,
         dataclasses.replace(checkpoint, tensors=renamed),

@@ -70,6 +70,17 @@ def clip_text(dtype=None):
         with_policy("float32")
 
 
+def dit(dtype=None):
+    """Called on a list; two blocks that embed time and class themselves."""
+    with_policy(dtype)
+    try:
+        config = {"channels": 2, "output_channels": 3, "sample_size": 4, "classes": 4, "depth": 2}
+        inputs = [keras.Input((6, 4, 2)), keras.Input(()), keras.Input((), dtype="int32")]
+        return keras.Model(inputs, models.DiT({**config, "heads": 2, "head_width": 4}, name="inner")(inputs))
+    finally:
+        with_policy("float32")
+
+
 ROWS = [
     Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
     Row("bottleneck", resnet(widths=(8, 16), input_shape=(17, 15, 3)), (17, 15, 3)),
@@ -77,6 +88,7 @@ ROWS = [
     Row("autoencoder_kl", autoencoder(models.AutoencoderKL), (6, 4, 2), blind=r"key/bias"),
     Row("vq_model", autoencoder(models.VQModel, codes=6), (6, 4, 2), blind=r"key/bias"),
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
+    Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -109,7 +121,9 @@ def test_jit(row):
     conformance.check_jit(row)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if len(row.shape) == 3], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if isinstance(row.shape, tuple) and len(row.shape) == 3], ids=lambda row: row.name
+)
 def test_channels_first_gives_the_same(row):
     last = row.make()
     conformance.randomise(last)
