@@ -162,7 +162,7 @@ class Beside(keras.Model):
     """
 
     def __init__(self, network: keras.Model, axis: int = -1, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})  # times keep their precision
         self.network, self.axis = network, axis
         self.built = True
 

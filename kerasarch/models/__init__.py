@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerasarch.errors import UsageError
+from kerasarch.models.adapters import add_adapters
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
@@ -26,6 +27,7 @@ from kerasarch.models.latent_encoder import LatentEncoder
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
+from kerasarch.models.packed_conditions import PackedConditions
 from kerasarch.models.perceptual import perceptual_features
 from kerasarch.models.pix2pix import patchgan_discriminator, pix2pix_generator
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
@@ -69,6 +71,7 @@ __all__ = [
     "LatentSampler",
     "MobileNetV2Config",
     "Network",
+    "PackedConditions",
     "Preprocessing",
     "ResNetConfig",
     "Sampler",
@@ -81,6 +84,7 @@ __all__ = [
     "VQModelConfig",
     "accept_raw_pixels",
     "adapt_channels",
+    "add_adapters",
     "autoencoder_kl",
     "biggan_discriminator",
     "biggan_generator",

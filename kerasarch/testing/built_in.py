@@ -1,6 +1,6 @@
 """What the models of this package are checked with: ``kerasarch test resnet``."""
 
-from kerasarch.testing.example import Example
+from kerasarch.testing.example import Example, Integers
 
 _AUTOENCODER = {"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1}
 # A bias of the keys shifts every score of a query alike, which softmax does not see.
@@ -17,6 +17,10 @@ BUILT_IN = {
     ],
     "kerasarch.models.autoencoder_kl:autoencoder_kl": [
         Example({"variant": "stable_diffusion", **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
+    ],
+    "kerasarch.models.clip_text:clip_text": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "hidden": 12, "positions": 5},
+                [Integers((2, 5), below=9)], still=_KEYS),
     ],
     "kerasarch.models.vq_model:vq_model": [
         Example({"variant": "latent_diffusion_vq", "codes": 6, **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),

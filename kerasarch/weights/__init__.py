@@ -4,9 +4,19 @@ One file a family maps names; everything else (files, folders, hubs, and that ea
 shared.
 """
 
+from kerasarch.weights.adapters import read_adapters, write_adapters
 from kerasarch.weights.export import to_pretrained
 from kerasarch.weights.pretrained import build_pretrained, from_pretrained, load_into
 from kerasarch.weights.sources import open_source
 from kerasarch.weights.statistics import assign_statistics
 
-__all__ = ["assign_statistics", "build_pretrained", "from_pretrained", "load_into", "open_source", "to_pretrained"]
+__all__ = [
+    "assign_statistics",
+    "build_pretrained",
+    "from_pretrained",
+    "load_into",
+    "open_source",
+    "read_adapters",
+    "to_pretrained",
+    "write_adapters",
+]

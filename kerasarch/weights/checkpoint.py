@@ -96,6 +96,8 @@ def within(model: keras.Model, path: str) -> str:
 def torch_tensors(model: keras.Model, name_of: Callable[[str], str]) -> dict[str, np.ndarray]:
     """Return a model's variables under the reference's names, in PyTorch's layout and float32.
 
+    Low-rank adapters are added to the weights that they adapt.
+
     Args:
         model: The model.
         name_of: Path of a variable within the model to the name of its tensor.
@@ -103,12 +105,19 @@ def torch_tensors(model: keras.Model, name_of: Callable[[str], str]) -> dict[str
     Raises:
         WeightsError: Two variables have one name.
     """
+    adapted = {
+        layer._kernel.path: layer.kernel
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Dense) and layer.lora_enabled
+    }
+    weights = [variable for variable in model.weights if not variable.name.startswith("lora_kernel_")]
     tensors: dict[str, np.ndarray] = {}
-    for variable in model.weights:
+    for variable in weights:
         path = within(model, variable.path)
-        tensors[name_of(path)] = to_torch(path, np.asarray(keras.ops.convert_to_numpy(variable), "float32"))
-    if len(tensors) != len(model.weights):
-        raise WeightsError(f"{model.name}: {len(model.weights)} variables have {len(tensors)} names in the reference.")
+        value = keras.ops.convert_to_numpy(adapted.get(variable.path, variable))
+        tensors[name_of(path)] = to_torch(path, np.asarray(value, "float32"))
+    if len(tensors) != len(weights):
+        raise WeightsError(f"{model.name}: {len(weights)} variables have {len(tensors)} names in the reference.")
     return tensors
 
 
