@@ -84,7 +84,8 @@ class TimestepEmbedding(keras.layers.Layer):
     """Two dense layers, which make of sinusoids, or of any vector, what conditions the blocks of a network.
 
     ``linear2(f(linear1(x)))``, f the activation: Ho et al., 2020, appendix B (https://arxiv.org/abs/2006.11239);
-    diffusers' ``TimestepEmbedding``.
+    diffusers' ``TimestepEmbedding``. A second vector, that of the guidance's weight in a distilled model, enters as
+    ``x + condition(c)``: Meng et al., 2022, section 3 (https://arxiv.org/abs/2210.03142).
 
     Args:
         width: Units of both layers.
@@ -93,7 +94,7 @@ class TimestepEmbedding(keras.layers.Layer):
         **kwargs: Passed to ``keras.layers.Layer``.
 
     Shapes:
-        ``(B, D) -> (B, width)``.
+        ``x (B, D) -> (B, width)``; the second vector, where there is one, ``(B, E)``.
     """
 
     def __init__(self, width: int, *, activation: Any = "silu", final_activation: Any = None, **kwargs: Any):
@@ -104,18 +105,25 @@ class TimestepEmbedding(keras.layers.Layer):
         self.linear1 = keras.layers.Dense(width, dtype=self.dtype_policy, name="linear1")
         self.linear2 = keras.layers.Dense(width, dtype=self.dtype_policy, name="linear2")
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build both layers for inputs of this shape."""
-        self.linear1.build(input_shape)
-        self.linear2.build((*input_shape[:-1], self.width))
+    def build(self, x_shape: tuple[int | None, ...], condition_shape: tuple[int | None, ...] | None = None) -> None:
+        """Build both layers for inputs of this shape, and that of the second vector where there is one."""
+        self.linear1.build(x_shape)
+        self.linear2.build((*x_shape[:-1], self.width))
+        if condition_shape is not None:
+            self.condition = keras.layers.Dense(x_shape[-1], use_bias=False, dtype=self.dtype_policy, name="condition")
+            self.condition.build(condition_shape)
 
-    def call(self, x: Any) -> Any:  # (B, D)
+    def call(self, x: Any, condition: Any = None) -> Any:  # (B, D), (B, E)
         """Apply the layer."""
+        if condition is not None:
+            x = x + self.condition(condition)
         return self.final_activation(self.linear2(self.activation(self.linear1(x))))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], condition_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
         """Return the shape of the output, without computing it."""
-        return (*input_shape[:-1], self.width)
+        return (*x_shape[:-1], self.width)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""

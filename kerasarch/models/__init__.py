@@ -41,6 +41,8 @@ from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_genera
 from kerasarch.models.stylegan2_generator import StyleGAN2Generator
 from kerasarch.models.translator import Translator
 from kerasarch.models.unet_2d import UNet2DConfig, UNet2DModel, unet_2d
+from kerasarch.models.unet_2d_condition import UNet2DConditionModel, unet_2d_condition
+from kerasarch.models.unet_2d_condition_config import UNet2DConditionConfig
 from kerasarch.models.vae import vae_decoder, vae_encoder
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
 from kerasarch.models.vq_vae import code_grid, pixel_cnn, vq_decoder, vq_encoder
@@ -78,6 +80,8 @@ __all__ = [
     "StableDiffusion",
     "StyleGAN2Generator",
     "Translator",
+    "UNet2DConditionConfig",
+    "UNet2DConditionModel",
     "UNet2DConfig",
     "UNet2DModel",
     "VQModel",
@@ -112,6 +116,7 @@ __all__ = [
     "stylegan2_generator",
     "trace",
     "unet_2d",
+    "unet_2d_condition",
     "vae_decoder",
     "vae_encoder",
     "vq_decoder",

@@ -17,7 +17,7 @@ from kerasarch.errors import UsageError
 from kerasarch.layers import DiffusionAttention, DiffusionDownsample, DiffusionUpsample, TimestepEmbedding
 from kerasarch.models.configured import as_config
 from kerasarch.models.family import choose
-from kerasarch.models.unet_base import DiffusionUNet
+from kerasarch.models.unet_base import DiffusionUNet, sizes
 from kerasarch.models.unet_parts import DownStage, MiddleStage, UpStage
 
 KINDS = ("plain", "attention", "resnet")
@@ -312,10 +312,7 @@ def unet_2d(
     Raises:
         UsageError: No such variant or field.
     """
-    if input_shape is not None:
-        height, width, channels = input_shape
-        size = None if height is None or width is None else (height if height == width else (height, width))
-        overrides = {"channels": channels, "output_channels": channels, "sample_size": size, **overrides}
+    overrides = {**sizes(input_shape), **overrides}
     model = UNet2DModel(choose(VARIANTS, variant, overrides), name=name, dtype=dtype)
     model.build()
     return model

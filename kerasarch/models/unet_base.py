@@ -153,17 +153,18 @@ class DiffusionUNet(ConfiguredModel):
 
     def _through(self, x: Any, embedding: Any, context: Any, context_mask: Any, training: bool | None) -> Any:
         """Go down, through the middle and up again."""
+        attended = {"context": context, "context_mask": context_mask, "training": training}
         maps = [self.conv_in(x)]
         for down in self.down:
-            maps.extend(down(maps[-1], embedding, context, context_mask, training=training))
+            maps.extend(down(maps[-1], embedding, **attended))
         x = maps[-1]
         if self.middle is not None:
-            x = self.middle(x, embedding, context, context_mask, training=training)
+            x = self.middle(x, embedding, **attended)
         for up in self.up:
             count = len(up.blocks)
             beside, maps = maps[-count:], maps[:-count]
             like = maps[-1] if maps else None
-            x = up(x, beside, embedding, context, context_mask, like=like, training=training)
+            x = up(x, beside, embedding, like=like, **attended)
         return self.norm_out(x)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -171,6 +172,15 @@ class DiffusionUNet(ConfiguredModel):
         shape = list(_sample_shape(input_shape) or self._map(None))
         shape[self.axis] = self.config.output_channels
         return tuple(shape)
+
+
+def sizes(input_shape: tuple[int | None, ...] | None) -> dict[str, Any]:
+    """Return the fields of a config that the height, width and channels of samples decide."""
+    if input_shape is None:
+        return {}
+    height, width, channels = input_shape
+    size = None if height is None or width is None else (height if height == width else (height, width))
+    return {"channels": channels, "output_channels": channels, "sample_size": size}
 
 
 def _sample_shape(input_shape: Any) -> Any:

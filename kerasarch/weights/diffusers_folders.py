@@ -12,14 +12,16 @@ import keras
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.autoencoder_kl import picture_shape
 from kerasarch.models.family import choose
-from kerasarch.weights import autoencoder_kl, dit, unet_2d, vq_model
+from kerasarch.weights import autoencoder_kl, dit, unet_2d, unet_2d_condition, vq_model
 from kerasarch.weights.autoencoder_kl import modern_name
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
 # A module has MODEL, CLASS_NAME, read_config, write_config and tensor_name; select and complete where the tensors of a
 # file are not one for each variable.
-CLASSES: dict[str, ModuleType] = {module.CLASS_NAME: module for module in (autoencoder_kl, dit, unet_2d, vq_model)}
+CLASSES: dict[str, ModuleType] = {
+    module.CLASS_NAME: module for module in (autoencoder_kl, dit, unet_2d, unet_2d_condition, vq_model)
+}
 CLASSES[dit.FORMER_NAME] = dit
 
 

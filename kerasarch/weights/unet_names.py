@@ -41,7 +41,15 @@ _TRANSFORMER = {
     "feed_forward": "ff",
 }
 _FEED_FORWARD = {"project_in": "net.0.proj", "project_out": "net.2"}
-_OUTER = {"norm_out": "conv_norm_out", "times": "time_proj", "linear1": "linear_1", "linear2": "linear_2"}
+_OUTER = {
+    "norm_out": "conv_norm_out",
+    "times": "time_proj",
+    "linear1": "linear_1",
+    "linear2": "linear_2",
+    "condition": "cond_proj",
+    "addition_embedding": "add_embedding",
+    "token_projection": "encoder_hid_proj",
+}
 _VARIABLES = {**TORCH_NAMES, "weight": "weight"}
 
 
@@ -62,6 +70,8 @@ def read_fields(
     unknown = [name for name in given if name not in fields and name not in only and not name.startswith("_")]
     if unknown:
         raise WeightsError(f"{origin}: config.json has fields that are not known here: {', '.join(unknown)}.")
+    if given.get("norm_num_groups", 0) is None:
+        raise WeightsError(f"{origin}: norm_num_groups None is not built here. Give a number.")
     for name, allowed in only.items():
         if name in given and given[name] not in allowed:
             _refuse(origin, name, given[name], allowed)
@@ -73,9 +83,9 @@ def read_fields(
         if values is None:
             found[ours] = value
         elif isinstance(value, tuple):
-            wrong = [part for part in value if part not in values]
+            wrong = sorted({str(part) for part in value if part not in values})
             if wrong:
-                _refuse(origin, name, ", ".join(map(str, wrong)), values)
+                _refuse(origin, name, ", ".join(wrong), values)
             found[ours] = tuple(values[part] for part in value)
         elif value in values:
             found[ours] = values[value]

@@ -45,14 +45,18 @@ def test_half_precision_tells_late_times_apart():
 
 
 def test_embedding():
-    theirs = embeddings.TimestepEmbedding(6, 5, act_fn="gelu", post_act_fn="silu")
+    theirs = embeddings.TimestepEmbedding(6, 5, act_fn="gelu", post_act_fn="silu", cond_proj_dim=4)
     randomise_torch(theirs)
     ours = TimestepEmbedding(5, activation="gelu", final_activation="silu")
     x = np.random.default_rng(0).normal(size=(3, 6)).astype("float32")
-    ours.build(x.shape)
+    condition = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
+    ours.build(x.shape, condition.shape)
+    ours.condition.set_weights([theirs.cond_proj.weight.detach().numpy().T])
     for layer, linear in ((ours.linear1, theirs.linear_1), (ours.linear2, theirs.linear_2)):
         layer.set_weights([linear.weight.detach().numpy().T, linear.bias.detach().numpy()])
     assert_close(to_numpy(ours(x)), theirs(torch.tensor(x)).detach().numpy())
+    both = theirs(torch.tensor(x), torch.tensor(condition)).detach().numpy()
+    assert_close(to_numpy(ours(x, condition)), both)
 
 
 def test_a_width_without_frequencies():

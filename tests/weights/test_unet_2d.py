@@ -122,6 +122,7 @@ def described(model) -> dict:
     return json.loads(json.dumps({key: value for key, value in model.config.items() if not key.startswith("_")}))
 
 
+@pytest.mark.quick_on("torch", "tensorflow")
 def test_ways_to_call(tmp_path):
     """Names, whole times, one time for all, another layout, half precision: all the reference's numbers."""
     theirs = diffusers_model("UNet2DModel", **SMALL)
