@@ -15,7 +15,7 @@ from kerasarch.generation.noise_schedule import NoiseSchedule
 from kerasarch.generation.plan import Plan
 from kerasarch.models.sampler import Sampler, check_draw
 
-CHUNK = 64
+CHUNK = 32
 """Pictures that are drawn at a time."""
 
 
@@ -107,7 +107,7 @@ class DiffusionSampler(Sampler):
             labels: As for `sample`.
             plan: From `plan`, or made by a function of ``kerasarch.generation``.
             guidance: Weight of the class.
-            watch: Called after each step with its number, the samples and x0, of each 64 pictures in turn.
+            watch: Called after each step with its number, the samples and x0, of each 32 pictures in turn.
 
         Returns:
             uint8, ``(count, height, width, channels)``.

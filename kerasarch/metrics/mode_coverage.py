@@ -103,7 +103,7 @@ def collapse_warning(modes: ModeCoverage, *, variety: float | None = None, real_
     if modes.covered <= known / 2 and known > 1:
         return (
             f"Mode collapse: {modes.covered} of {known} classes are drawn with a share of {modes.least:.1%} or more. "
-            "Lower the generator's learning rate, regularise the discriminator, or train longer."
+            "Train longer; for a GAN lower the generator's learning rate or regularise the discriminator."
         )
     if modes.missing:
         named = ", ".join(modes.missing[:8]) + (", ..." if len(modes.missing) > 8 else "")

@@ -1,15 +1,19 @@
 """What the recipes of diffusion models share: training, drawing, scores, and what sampler and guidance change."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from kerasarch.recipe import Run
-from kerasarch.runs.adversarial import SCORED_BEFORE
 from kerasarch.runs.drawing import Pictures, finish_generator
-from kerasarch.training.diffusion_options import DiffusionOptions
+from kerasarch.training.diffusion_options import DiffusionOptions, UNetDiffusionOptions
 
 WARMUP = 0.05
 """Share of the steps over which the learning rate rises."""
+SCORED_BEFORE, SMOKE_SCORED = 256, 64
+"""Pictures of the untrained network that are scored beside the trained one's; in a quick trial."""
+SMOKE_STEPS = 4
+"""Questions to the network when a quick trial draws."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +55,7 @@ def train_diffusion(
     prediction: str,
     method: str,
     gamma: float | None = None,
+    conditional: bool = True,
     space: Space | None = None,
 ) -> dict[str, float | None]:
     """Train a network that takes noise away, draw with it, save and score.
@@ -65,11 +70,12 @@ def train_diffusion(
         prediction: What the network predicts.
         method: Sampler to draw with.
         gamma: Cap of the min-SNR weights.
+        conditional: Whether the network takes labels.
         space: Where it works; None for the pictures themselves.
 
     Returns:
-        The scores and ``held_out_loss``; ``asked_class_share``, None without labels; for pictures under a noise schedule
-        ``bits_per_dimension``.
+        The scores and ``held_out_loss``; ``asked_class_share``, None without labels; for pictures under a noise
+        schedule ``bits_per_dimension``.
     """
     import keras
 
@@ -79,23 +85,24 @@ def train_diffusion(
     from kerasarch.training import Diffusion, WarmupCosine, WeightAverage
 
     space = space or pixels_of(pictures)
-    _build(network, space, options.conditional)
-    null = len(pictures.classes) if options.conditional else None
+    _build(network, space, conditional)
+    null = len(pictures.classes) if conditional else None
     learner = Diffusion(
         network, process, prediction=prediction, gamma=gamma, null=null,
-        drop=options.drop if options.conditional else 0.0, seed=run.seed,
+        drop=options.drop if conditional else 0.0, seed=run.seed,
         average=WeightAverage(network, half_life=options.average, rampup=0.05) if options.average else None,
     )  # fmt: skip
     total = space.train.steps * options.epochs
     learner.compile(keras.optimizers.Adam(WarmupCosine(options.learning_rate, warmup=int(WARMUP * total), total=total)))
+    steps = min(options.sample_steps, SMOKE_STEPS) if run.smoke else options.sample_steps
     sampler = DiffusionSampler(
-        learner.drawing_network, space.shape, process, prediction=prediction, method=method, limit=space.limit,
-        steps=options.sample_steps, decoder=space.decoder, null=null,
-        guidance=options.guidance if options.conditional else 1.0,
-        classes=pictures.classes if options.conditional else None,
+        learner.drawing_network, space.shape, process, prediction=prediction, method=method, steps=steps,
+        limit=space.limit, decoder=space.decoder, null=null,
+        guidance=options.guidance if conditional else 1.0,
+        classes=pictures.classes if conditional else None,
     )  # fmt: skip
-    untrained = sampler.sample(min(SCORED_BEFORE, max(len(pictures.train), 200)), run.seed)
-    count = min(2 * len(pictures.classes), 40) if options.conditional else 25
+    untrained = sampler.sample(SMOKE_SCORED if run.smoke else SCORED_BEFORE, run.seed)
+    count = min(2 * len(pictures.classes), 40) if conditional else 25
     grids = SampleGrids(run, lambda: sampler.sample(count, seed=0))
     run.fit("diffusion", learner, space.train, epochs=options.epochs, callbacks=[grids])
     found = {"held_out_loss": float(learner.evaluate(space.held_out, verbose=0, return_dict=True)["loss"])}
@@ -106,6 +113,32 @@ def train_diffusion(
     if options.compare:
         show_choices(run, sampler, pictures)
     return {"asked_class_share": None, **scores, **found}
+
+
+def unet_of(options: UNetDiffusionOptions, size: int, channels: int, classes: Sequence[str]) -> Any:
+    """Return a U-Net for maps of a size, which is halved down to 4 and no further than three times.
+
+    Args:
+        options: Its sizes.
+        size: Height and width.
+        channels: Of what it denoises.
+        classes: Names of the classes; the network has a number more, for none.
+    """
+    from kerasarch import models
+
+    levels = 1
+    while levels < 4 and size % 2**levels == 0 and size >> levels >= 4:
+        levels += 1
+    down = tuple("attention" if size >> level <= options.attention else "plain" for level in range(levels))
+    return models.unet_2d(
+        models.UNet2DConfig(
+            channels, channels, sample_size=size, depth=options.depth,
+            widths=tuple(options.width * factor for factor in (1, 2, 4, 4)[:levels]),
+            down=down, up=down[::-1], middle_attention="attention" in down, groups=8,
+            head_width=options.width, dropout=options.dropout,
+            classes=len(classes) + 1 if options.conditional else None,
+        )
+    )  # fmt: skip
 
 
 def _build(network: Any, space: Space, conditional: bool) -> None:

@@ -27,7 +27,7 @@ class DiffusionOptions(GenerativeOptions):
 
     drop: Annotated[float, Interval(ge=0, lt=1)] = 0.1
     guidance: Annotated[float, Ge(0)] = 1.5
-    sample_steps: Annotated[int, Ge(1)] = 25
+    sample_steps: Annotated[int, Ge(1)] = 16
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     average: Annotated[float, Ge(0)] = 20_000
     compare: bool = True
@@ -39,14 +39,14 @@ class UNetDiffusionOptions(DiffusionOptions):
 
     Args:
         conditional: Learn from the labels too, so that pictures of a class can be asked for.
-        width: Channels at full size; lower levels have twice as many.
+        width: Channels at full size; twice as many at half the size, four times as many below; a multiple of 8.
         depth: Residual blocks of a level.
         attention: Size at which, and below which, all places attend to each other; 0 for none.
         dropout: Rate within the residual blocks.
     """
 
     conditional: bool = True
-    width: Annotated[int, Ge(8)] = 32
+    width: Annotated[int, Ge(8)] = 16
     depth: Annotated[int, Ge(1)] = 1
     attention: Annotated[int, Ge(0)] = 8
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
