@@ -42,6 +42,8 @@ class DiTConfig:
         dropout: Rate in the blocks.
         affine: Whether the blocks' second normalisations have scales and offsets (``norm_elementwise_affine``).
         epsilon: Added to their variance (``norm_eps``).
+        variance: Whether the second half of a prediction of twice as many channels is returned; samplers take the
+            first.
         shared: One embedding of time and class for all blocks, as in the paper. Diffusers has one in each block; those
             of the public weights are copies of one.
     """
@@ -59,12 +61,18 @@ class DiTConfig:
     dropout: float = 0.0
     affine: bool = False
     epsilon: float = 1e-5
+    variance: bool = True
     shared: bool = False
 
     @property
     def null_class(self) -> int:
         """The number that stands for no class."""
         return self.classes
+
+    @property
+    def returned_channels(self) -> int:
+        """Channels of what the model returns."""
+        return (self.output_channels or self.channels) if self.variance else self.channels
 
 
 # Table 1 of the paper: depth, heads, width of a head. Latents of 256 pixels, epsilon 1e-6 as in the paper's code
@@ -97,7 +105,7 @@ class DiT(ConfiguredModel):
 
     Shapes:
         Samples ``(B, H, W, C)``, times ``(B,)``, whole or not, labels ``(B,)`` from 0 to ``classes``, the last for no
-        class; the prediction is ``(B, H, W, output_channels)``.
+        class; the prediction is ``(B, H, W, output_channels)``, without the ``variance`` ``(B, H, W, C)``.
 
     Raises:
         UsageError: The config contradicts itself, or an input is missing or unknown.
@@ -186,7 +194,8 @@ class DiT(ConfiguredModel):
 
     def _join(self, x: Any, rows: Any, columns: Any) -> Any:  # (B, T, patch * patch * channels) -> (B, H, W, channels)
         patch, channels = self.config.patch, self.output_channels
-        x = ops.reshape(x, (-1, rows, columns, patch, patch, channels))
+        x = ops.reshape(x, (-1, rows, columns, patch, patch, channels))[..., : self.config.returned_channels]
+        channels = x.shape[-1]
         x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, rows * patch, columns * patch, channels))
         return ops.transpose(x, (0, 3, 1, 2)) if self.axis == 1 else x
 
@@ -224,7 +233,7 @@ class DiT(ConfiguredModel):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the output."""
         shape = list(_sample_shape(input_shape))
-        shape[self.axis] = self.output_channels
+        shape[self.axis] = self.config.returned_channels
         return tuple(shape)
 
 

@@ -60,6 +60,10 @@ def test_both_ways(name, tmp_path):
     expected = predicted(theirs, x)
     ours = kerasarch.from_pretrained(tmp_path / "theirs")
     assert_close(outputs(ours, [x, TIMES, LABELS]), expected)
+    if name == "odd":
+        mean_alone = kerasarch.from_pretrained(tmp_path / "theirs", variance=False)
+        assert mean_alone.compute_output_shape(x.shape) == x.shape
+        assert_close(outputs(mean_alone, [x, TIMES, LABELS]), expected[..., :3])
     kerasarch.to_pretrained(ours, tmp_path / "ours")
     again, report = type(theirs).from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not any(report.values())
