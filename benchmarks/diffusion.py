@@ -9,53 +9,30 @@ DDIM step, on a batch.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-BACKENDS = ("jax", "tensorflow", "torch")
+from each_backend import on_each_backend, options_of, take_turns
+
 QUESTIONS = 5
 """Drawing steps of one measurement."""
 
 
 def main() -> None:
     """Run every backend and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser = options_of(__doc__)
     parser.add_argument("--batch", type=int, default=16, help="pictures in a batch (default: 16)")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels (default: 32)")
     parser.add_argument("--width", type=int, default=64, help="channels of the first level (default: 64)")
     parser.add_argument("--steps", type=int, default=9, help="timed measurements of each kind (default: 9)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(measure(options.worker, options)))
-        return
-    results = [row for backend in options.backend or BACKENDS for row in run_worker(backend)]
+    results = [row for rows in on_each_backend(options, lambda backend: measure(backend, options)) for row in rows]
     print(table(results, options))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
-
-
-def run_worker(backend: str) -> list[dict]:
-    """Measure one backend in its own process."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", backend]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(backend: str, options: argparse.Namespace) -> list[dict]:
     """Time our network on this backend and diffusers' on PyTorch."""
     import diffusers
-    from train_step import take_turns
 
     import kerasarch
 

@@ -8,49 +8,29 @@ and one batch of random numbers that stays where it is.
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
-BACKENDS = ("jax", "tensorflow", "torch")
+from each_backend import on_each_backend, options_of, take_turns
+
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2")
 
 
 def main() -> None:
     """Run every backend and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser = options_of(__doc__)
     parser.add_argument("--network", choices=NETWORKS, action="append", help="only this one; may be repeated")
     parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: 8)")
     parser.add_argument("--size", type=int, default=96, help="height and width in pixels (default: 96)")
     parser.add_argument("--steps", type=int, default=9, help="timed steps of each kind (default: 9)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(measure(options.worker, options.network or list(NETWORKS), options)))
-        return
-    results = []
-    for backend in options.backend or BACKENDS:
-        results += run_worker(backend)
+    results = [
+        row
+        for rows in on_each_backend(
+            options, lambda backend: measure(backend, options.network or list(NETWORKS), options)
+        )
+        for row in rows
+    ]
     print(table(results, options))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
-
-
-def run_worker(backend: str) -> list[dict]:
-    """Measure one backend in its own process."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", backend]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(backend: str, networks: list[str], options: argparse.Namespace) -> list[dict]:
@@ -68,17 +48,6 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
                     {"backend": backend, "network": network, "kind": kind, "implementation": name, "seconds": seconds}
                 )
     return results
-
-
-def take_turns(steps: dict[str, Callable[[], None]], count: int) -> dict[str, float]:
-    """Return the median seconds of each step; the first two rounds, which compile and warm up, do not count."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(count + 2):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values[2:]) for name, values in times.items()}
 
 
 def ours(network: str, size: int):

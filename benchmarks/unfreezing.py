@@ -9,50 +9,31 @@ losses of the last epoch are printed because they must agree.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import time
 
-BACKENDS = ("jax", "tensorflow", "torch")
+from each_backend import BACKENDS, on_each_backend, options_of
 
 
 def main() -> None:
     """Run every backend and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser = options_of(__doc__)
     parser.add_argument("--images", type=int, default=1600, help="training images (default: 1600)")
     parser.add_argument("--size", type=int, default=160, help="height and width in pixels (default: 160)")
     parser.add_argument("--epochs", type=int, default=5, help="epochs of head training (default: 5)")
     parser.add_argument("--batch", type=int, default=32, help="images in a batch (default: 32)")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(measure(options)))
-        return
+    figures = on_each_backend(options, lambda backend: measure(options))
     print(f"MobileNetV2 at {options.size} px, {options.images} images, {options.epochs} epochs of head training")
     print(f"{'':<11}{'without cache':>23}{'with cache':>25}{'':>8}{'last loss':>13}")
     print(
         f"{'backend':<11}{'epoch 1':>10}{'total s':>13}{'epoch 1':>12}{'total s':>13}{'ratio':>8}{'without/with':>13}"
     )
-    for backend in options.backend or BACKENDS:
-        without, kept = run_worker(backend)
+    for backend, (without, kept) in zip(options.backend or BACKENDS, figures, strict=True):
         print(
             f"{backend:<11}{without['first']:>10.1f}{without['total']:>13.1f}{kept['first']:>12.1f}"
             f"{kept['total']:>13.1f}{without['total'] / kept['total']:>8.1f}"
             f"{without['loss']:>7.3f}/{kept['loss']:.3f}"
         )
-
-
-def run_worker(backend: str) -> list[dict]:
-    """Measure one backend in its own process."""
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker"]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(options: argparse.Namespace) -> list[dict]:

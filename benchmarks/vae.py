@@ -10,18 +10,14 @@ twice the standard error of the paired differences, and the perplexity is above 
 """
 
 import argparse
-import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from each_backend import on_each_backend, options_of
 
-BACKENDS = ("jax", "tensorflow", "torch")
 SHAPE = (8, 8, 1)
 LATENT, WIDTH, BATCH, RATE = 16, 256, 64, 1e-3
 CODES, CODE_WIDTH = 64, 16
@@ -29,32 +25,14 @@ CODES, CODE_WIDTH = 64, 16
 
 def main() -> None:
     """Run every backend, print the table, and hold it against the requirements."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser = options_of(__doc__)
     parser.add_argument("--steps", type=int, default=2000, help="batches of training (default: 2000)")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each model (default: 3)")
     parser.add_argument("--draws", type=int, default=20, help="draws of the bound for each test digit (default: 20)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(measure(options.worker, options)))
-        return
-    results = [run_worker(backend) for backend in options.backend or BACKENDS]
+    results = on_each_backend(options, lambda backend: measure(backend, options))
     print(table(results, options))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
     sys.exit(0 if all(result["holds"] for result in results) else 1)
-
-
-def run_worker(backend: str) -> dict:
-    """Measure one backend in its own process."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", backend]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(backend: str, options: argparse.Namespace) -> dict:

@@ -1,0 +1,62 @@
+"""What the benchmarks share: options, a process for each backend, and steps that take turns."""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+
+def options_of(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", choices=BACKENDS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser
+
+
+def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) -> list[Any]:
+    """Measure every backend in a process of its own: the script runs itself again, and that process ends here.
+
+    Args:
+        options: What `options_of` parsed.
+        measure: A backend's name to its figures, as JSON can hold them.
+
+    Returns:
+        The figures of each backend.
+    """
+    if options.worker:
+        print(json.dumps(measure(options.worker)))
+        sys.exit()
+    results = [_apart(backend) for backend in options.backend or BACKENDS]
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return results
+
+
+def _apart(backend: str) -> Any:
+    command = [sys.executable, *sys.argv, "--worker", backend]
+    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def take_turns(steps: dict[str, Callable[[], None]], count: int) -> dict[str, float]:
+    """Return the median seconds of each step; the first two rounds, which compile and warm up, do not count."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(count + 2):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[2:]) for name, values in times.items()}
