@@ -40,6 +40,18 @@ NETWORKS = {
     learner = autoencoding.VQVAE(encoder, quantizer, decoder)
     learner.compile(keras.optimizers.Adam(1e-2))
 """,
+    "diffusion": """
+    network = models.unet_2d(models.UNet2DConfig(
+        1, 1, widths=(8, 8), depth=1, down=("plain", "attention"), up=("attention", "plain"), groups=2, classes=2,
+        dropout=0.1,
+    ))
+    network([np.zeros((1, 8, 8, 1), "float32"), np.zeros(1), np.zeros(1, "int32")])
+    learner = training.Diffusion(
+        network, generation.NoiseSchedule("cosine"), prediction="v", gamma=5.0, null=1, drop=0.2,
+        average=training.WeightAverage(network, half_life=50, rampup=0.05), seed=run.seed,
+    )
+    learner.compile(keras.optimizers.Adam(1e-2))
+""",
 }
 RECIPE = '''
 """A recipe for the tests of resuming."""
@@ -54,7 +66,7 @@ def generative_test(run: Run, *, epochs: int = 3, pause: float = 0.0):
     import keras
     import numpy as np
 
-    from kerasarch import layers, models, training
+    from kerasarch import generation, layers, models, training
     from kerasarch.training import adversarial, autoencoding
 {networks}    images = np.random.default_rng(0).uniform(-1, 1, (96, 8, 8, 1)).astype("float32")
 
