@@ -81,6 +81,25 @@ def dit(dtype=None):
         with_policy("float32")
 
 
+def unet(kind, *, context=(), **fields):
+    """A U-Net that is called on a list, in a functional model; ``context`` is the shape of what follows the times."""
+
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            model = kind({"widths": (4, 8), "depth": 1, "groups": 2, "channels": 2, "output_channels": 1, **fields})
+            third = keras.Input(context) if context else keras.Input((), dtype="int32")
+            inputs = [keras.Input((4, 3, 2)), keras.Input(()), third]
+            return keras.Model(inputs, model(inputs))
+        finally:
+            with_policy("float32")
+
+    return make
+
+
+PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
+UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
+CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
     Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
     Row("bottleneck", resnet(widths=(8, 16), input_shape=(17, 15, 3)), (17, 15, 3)),
@@ -91,7 +110,13 @@ ROWS = [
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
-row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+LARGE = [
+    Row("unet_2d", UNET, [(4, 3, 2), (), 3], blind=r"key/bias"),
+    Row("unet_2d_condition", CONDITION, [(4, 3, 2), (), (3, 5)], blind=r"key/bias"),
+]
+row = pytest.mark.parametrize(
+    "row", [*ROWS, *(pytest.param(row, marks=pytest.mark.quick_on("torch")) for row in LARGE)], ids=lambda row: row.name
+)
 
 
 @row
