@@ -129,13 +129,17 @@ class StableDiffusion:
         Args:
             texts: Each of them, also the empty one, is read as it is.
         """
+        distinct = list(dict.fromkeys(texts))
+        rows = [distinct.index(text) for text in texts]
         found = []
         for tokenizer, encoder in zip(self.tokenizers, self.text_encoders, strict=True):
             length = min(tokenizer.length, encoder.config.positions)
-            outputs = encoder.predict_on_batch(tokenizer(texts, length=length)["input_ids"])
+            outputs = encoder.predict_on_batch(tokenizer(distinct, length=length)["input_ids"])
             found.append((outputs["hidden_states"][-2] if self.pooled else outputs["last_hidden_state"], outputs))
-        embeddings = np.concatenate([np.asarray(state, "float32") for state, _ in found], axis=-1)
-        return [embeddings, *([np.asarray(found[-1][1]["text_embeds"], "float32")] if self.pooled else [])]
+        parts = [np.concatenate([np.asarray(state, "float32") for state, _ in found], axis=-1)]
+        if self.pooled:
+            parts.append(np.asarray(found[-1][1]["text_embeds"], "float32"))
+        return [part[rows] for part in parts]
 
     def conditions(self, texts: Sequence[str] | None, count: int, size: tuple[int, int]) -> list[np.ndarray]:
         """Return all that the U-Net gets besides latents and times.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kerasarch.training.rates import group_rates
     from kerasarch.training.schedules import WarmupCosine
     from kerasarch.training.strategies import Stage, plan
+    from kerasarch.training.text_to_image_options import TextSampler, TextToImageOptions
     from kerasarch.training.timeline import Timeline
     from kerasarch.training.transfer import train_strategies
     from kerasarch.training.transfer_options import TransferOptions
@@ -56,6 +57,8 @@ _HOMES = {
     "OptimizerSet": "optimizer_set",
     "SmoothedCrossentropy": "objective",
     "Stage": "strategies",
+    "TextSampler": "text_to_image_options",
+    "TextToImageOptions": "text_to_image_options",
     "Timeline": "timeline",
     "TransferOptions": "transfer_options",
     "TranslationOptions": "generative_options",
@@ -91,6 +94,8 @@ __all__ = [
     "OptimizerSet",
     "SmoothedCrossentropy",
     "Stage",
+    "TextSampler",
+    "TextToImageOptions",
     "Timeline",
     "TransferOptions",
     "TranslationOptions",

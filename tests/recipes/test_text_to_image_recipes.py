@@ -1,0 +1,83 @@
+"""Drawing with Stable Diffusion from the command line, and learning from captioned pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasarch.commands.program import program
+from kerasarch.weights.safetensors_files import read_safetensors
+from tests import pipelines
+
+QUICK = [pytest.mark.quick_on("torch"), pytest.mark.filterwarnings("ignore::FutureWarning")]
+pytestmark = QUICK
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def run(folder, *arguments):
+    output = call("run", *arguments, "--out", folder)
+    (found,) = folder.glob("*/*/run.json")
+    assert json.loads(found.read_text())["status"] == "finished"
+    return found.parent, output
+
+
+@pytest.mark.parametrize("recipe", ["text-to-image", "img2img", "inpaint"])
+def test_quick_trials(recipe, tmp_path):
+    """They need nothing, and say that their pictures mean nothing."""
+    found, output = run(tmp_path, recipe, "--smoke", "--count", 3, "--batch", 2, "--previews", 2)
+    assert "random weights" in output
+    pictures = [np.asarray(Image.open(path)) for path in sorted((found / "pictures").iterdir())]
+    assert len(pictures) == 3
+    assert pictures[0].shape[-1] == 3
+    assert (pictures[0] != pictures[1]).any()
+    assert (pictures[1] != pictures[2]).any()
+    assert list((found / "previews").iterdir())
+    assert "What the network took the pictures for" in (found / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "match"),
+    [
+        ("text-to-image", [], "--weights hf:"),
+        ("text-to-image", ["--weights", "nowhere"], "no such file or folder"),
+        ("img2img", ["--smoke", "--picture", "nowhere.png"], "there is no file nowhere.png"),
+        ("text-to-image", ["--smoke", "--adapters", "nowhere"], "no such file of adapters"),
+        ("text-to-image", ["--sampler", "lms"], "lms"),
+    ],
+)
+def test_what_is_missing_is_said(recipe, arguments, match, tmp_path):
+    result = CliRunner().invoke(program, ["run", recipe, *arguments, "--out", str(tmp_path)])
+    assert result.exit_code in (1, 2), result.output
+    assert match in result.output
+    assert "Traceback" not in result.output
+
+
+def test_learns_captions_and_uses_the_adapters_again(tmp_path):
+    """Two colours with names: the loss falls, the pictures change, and the adapters bring the change back."""
+    pipelines.pipeline(tmp_path, "v")
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = []
+    for number, (name, colour) in enumerate({"cat": (250, 30, 30), "hat": (30, 30, 250)}.items()):
+        Image.new("RGB", (10, 10), colour).save(data / f"{number}.png")
+        lines.append(json.dumps({"file_name": f"{number}.png", "text": f"the {name}"}))
+    (data / "metadata.jsonl").write_text("\n".join(lines))
+    drawing = ["--weights", tmp_path / "pipeline", "--prompt", "the cat", "--steps", 4, "--count", 2, "--guidance", 2]
+    learning = ["--data", data, "--epochs", 20, "--train-batch", 2, "--learning-rate", 0.02, "--rank", 3]
+    found, _ = run(tmp_path / "learn", "text-to-image", *drawing, *learning)
+    losses = [json.loads(line)["loss"] for line in (found / "metrics.jsonl").read_text().splitlines() if "loss" in line]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    tensors = read_safetensors(found / "adapters" / "pytorch_lora_weights.safetensors")
+    assert {name.split(".")[-2] for name in tensors} == {"lora_A", "lora_B"}
+    before, after = (np.asarray(Image.open(found / part / "000.png")) for part in ("pictures_before", "pictures"))
+    assert np.abs(before.astype(int) - after).max() > 8
+    again, _ = run(tmp_path / "again", "text-to-image", *drawing, "--adapters", found / "adapters")
+    picture = np.asarray(Image.open(again / "pictures" / "000.png"))
+    assert np.abs(picture.astype(int) - after).max() <= 1
