@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from kerasarch.errors import WeightsError
-from kerasarch.layers.feed_forward import ACTIVATIONS
 from kerasarch.models import DiT, DiTConfig
 from kerasarch.weights import unet_names
 from kerasarch.weights.checkpoint import TORCH_NAMES
@@ -16,6 +15,7 @@ MODEL = DiT
 CLASS_NAME = "DiTTransformer2DModel"
 # What the class was called before diffusers 0.28, as in the public DiT folders
 FORMER_NAME = "Transformer2DModel"
+_ACTIVATIONS = ("gelu", "gelu-approximate", "geglu", "geglu-approximate", "swiglu", "linear-silu")
 _FIELDS: unet_names.Fields = {
     "in_channels": ("channels", None),
     "out_channels": ("output_channels", None),
@@ -25,7 +25,7 @@ _FIELDS: unet_names.Fields = {
     "attention_head_dim": ("head_width", None),
     "num_layers": ("depth", None),
     "num_embeds_ada_norm": ("classes", None),
-    "activation_fn": ("activation", {name: name for name in ACTIVATIONS}),
+    "activation_fn": ("activation", {name: name for name in _ACTIVATIONS}),
     "attention_bias": ("bias", None),
     "dropout": ("dropout", None),
     "norm_elementwise_affine": ("affine", None),

@@ -83,7 +83,8 @@ def test_block(ours, theirs):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_feed_forward(activation):
-    reference = TheirFeedForward(8, activation_fn=activation, inner_dim=12)
+    theirs = {"quick_gelu": "geglu-approximate"}.get(activation, activation)  # the same by transformers' name
+    reference = TheirFeedForward(8, activation_fn=theirs, inner_dim=12)
     layer = FeedForward(activation, hidden=12, name="layer")
     layer.build(X.shape)
     copy(layer, reference)
