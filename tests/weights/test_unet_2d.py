@@ -1,6 +1,7 @@
 """UNet2DModel against diffusers, from its folders and back into them."""
 
 import json
+import math
 
 import keras
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 import torch
 
 import kerasarch
+from kerasarch import models
 from kerasarch.errors import ShapeError, UsageError, WeightsError
+from kerasarch.models import UNet2DConfig
+from kerasarch.weights import unet_2d, unet_2d_condition
+from kerasarch.weights.checkpoint import within
 from tests import conformance
 from tests.conformance import outputs, to_numpy
 from tests.weights.references import assert_close, diffusers_model, first, last
@@ -74,6 +79,15 @@ CONFIGS = {
 QUICK = [
     pytest.param(name, marks=() if name == "ddpm" else pytest.mark.quick_on("torch", "tensorflow")) for name in CONFIGS
 ]
+# Of the files of google/ddpm-cifar10-32, google/ddpm-celebahq-256 and Stable Diffusion 1.5, 2.1 and XL
+PUBLIC = [
+    ("UNet2DModel", "ddpm_cifar10", 35_746_307),
+    ("UNet2DModel", "ddpm_celebahq", 113_673_219),
+    ("UNet2DConditionModel", "stable_diffusion_1", 859_520_964),
+    ("UNet2DConditionModel", "stable_diffusion_2", 865_910_724),
+    ("UNet2DConditionModel", "stable_diffusion_xl", 2_567_463_684),
+]
+PUBLIC = [pytest.param(*one, marks=[pytest.mark.slow] if one[2] > 10**8 else []) for one in PUBLIC]
 TIMES = np.array([3, 981], "float32")
 
 
@@ -167,5 +181,24 @@ def test_files_that_do_not_fit(tmp_path):
         ours([x, TIMES[:1]])
     with pytest.raises(UsageError, match="not known: number 4"):
         ours([x, TIMES[:1], np.zeros(1, "int32"), x])
+    halved = models.unet_2d(UNet2DConfig(widths=(4, 8), depth=1, groups=2, down=("resnet",) * 2, up=("resnet",) * 2))
+    with pytest.raises(ShapeError, match="can be halved"):
+        halved([np.zeros((1, 5, 4, 3), "float32"), TIMES[:1]])
     with pytest.raises(ShapeError, match="must have 3 channels"):
         ours.build((None, 4, 4, 1))
+
+
+@pytest.mark.parametrize(("kind", "name", "parameters"), PUBLIC)
+def test_public_sizes(kind, name, parameters):
+    """The variants have the tensors of the reference, and as many numbers as the public files."""
+    if keras.backend.backend() != "torch":
+        pytest.skip("only PyTorch builds gigabytes of weights without memory")
+    module = {"UNet2DModel": unet_2d, "UNet2DConditionModel": unet_2d_condition}[kind]
+    builder = {"UNet2DModel": models.unet_2d, "UNet2DConditionModel": models.unet_2d_condition}[kind]
+    with keras.device("meta"):
+        ours = builder(name)
+    with torch.device("meta"):
+        theirs = diffusers_model(kind, **module.write_config(ours.config))
+    shapes = {module.tensor_name(within(ours, one.path)): math.prod(one.shape) for one in ours.weights}
+    assert shapes == {key: tensor.numel() for key, tensor in theirs.state_dict().items()}
+    assert ours.count_params() == parameters
