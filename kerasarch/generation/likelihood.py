@@ -11,7 +11,7 @@ from kerasarch.generation.denoise import DenoisingStep
 from kerasarch.generation.noise_schedule import LEAST_SIGNAL, NoiseSchedule
 from kerasarch.generation.plan import read
 
-BATCH = 64
+BATCH = 32  # that of DiffusionSampler: nothing is compiled anew for it
 
 
 def bits_per_dimension(

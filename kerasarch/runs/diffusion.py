@@ -142,8 +142,8 @@ def unet_of(options: UNetDiffusionOptions, size: int, channels: int, classes: Se
 
 
 def _build(network: Any, space: Space, conditional: bool) -> None:
-    """Make the network's variables."""
-    import numpy as np
+    """Make the network's variables. Symbolically: operation by operation JAX would compile each for a batch of one."""
+    import keras
 
-    given = [np.zeros((1, *space.shape), "float32"), np.zeros(1, "float32")]
-    network([*given, np.zeros(1, "int32")] if conditional else given)
+    given = [keras.Input(space.shape), keras.Input(())]
+    network([*given, keras.Input((), dtype="int32")] if conditional else given)

@@ -11,7 +11,7 @@ from kerasarch.runs.drawing import Pictures
 from kerasarch.runs.figures import draw_pictures
 from kerasarch.runs.pictures import tile
 
-SHOWN = 8
+SHOWN = 5
 """Pictures that are followed while they emerge."""
 MOMENTS = 9
 COMPARED = 128

@@ -9,9 +9,25 @@ from PIL import Image
 
 from kerasarch.commands.program import program
 
-RECIPES = ["gan", "dcgan", "wgan", "wgan-gp", "stylegan2", "biggan", "vae", "beta-vae", "wae", "vq-vae", "vae-gan"]
+RECIPES = [
+    "gan",
+    "dcgan",
+    "wgan",
+    "wgan-gp",
+    "stylegan2",
+    "biggan",
+    "vae",
+    "beta-vae",
+    "wae",
+    "vq-vae",
+    "vae-gan",
+    "ddpm",
+    "rectified-flow",
+    "dit",
+    "latent-diffusion",
+]
 # One of each kind by default; the networks and learners of the others have tests of their own.
-QUICK = ("vae",)
+QUICK = ("vae", "latent-diffusion")
 TRIED = [
     pytest.param(name, marks=pytest.mark.quick_on("torch") if name in QUICK else pytest.mark.slow) for name in RECIPES
 ]
