@@ -15,8 +15,8 @@ import keras
 from keras import ops
 
 from kerasarch.errors import UsageError
-from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.configured import as_config
+from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder
 from kerasarch.models.family import choose
 

@@ -198,9 +198,7 @@ class UNet2DModel(DiffusionUNet):
         if config.class_embedding == "timestep":
             return self._embedding("class_embedding")
         if config.class_embedding is None and config.classes is not None:
-            return keras.layers.Embedding(
-                config.classes, self.time_width, dtype=self.dtype_policy, name="class_embedding"
-            )
+            return self._classes(config.classes, self.time_width, "class_embedding")
         return None
 
     def _attention(self, name: str, **changes: Any) -> DiffusionAttention:

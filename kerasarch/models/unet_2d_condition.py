@@ -138,7 +138,7 @@ class UNet2DConditionModel(DiffusionUNet):
         if config.class_embedding == "simple_projection":
             return keras.layers.Dense(super().time_width, dtype=self.dtype_policy, name=name)
         if config.class_embedding is None and config.classes is not None:
-            return keras.layers.Embedding(config.classes, super().time_width, dtype=self.dtype_policy, name=name)
+            return self._classes(config.classes, super().time_width, name)
         return None
 
     def _parts(self, kind: str, width: int, depth: int, level: int, transformers: Any) -> dict[str, Any]:

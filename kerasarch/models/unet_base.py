@@ -88,6 +88,11 @@ class DiffusionUNet(ConfiguredModel):
             name="times",
         )
 
+    def _classes(self, classes: int, width: int, name: str) -> keras.layers.Layer:
+        """Return an embedding of classes, as large as that of the time from the start: small ones are not listened to."""
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        return keras.layers.Embedding(classes, width, embeddings_initializer=normal, dtype=self.dtype_policy, name=name)
+
     def named(self, inputs: Any) -> dict[str, Any]:
         """Return the inputs by their names, given a dictionary or a list.
 

@@ -28,7 +28,7 @@ def show_samples(run: Run, sampler: Any, *, per_class: int = 10, truncation: flo
     images = sampler.sample(rows * per_class, seed, labels, truncation)
     if names:  # drawn class by class in turn: a row a class
         images = images.reshape(per_class, rows, *images.shape[1:]).swapaxes(0, 1).reshape(images.shape)
-    strips = [tile(list(images[row * per_class : (row + 1) * per_class])) for row in range(rows)]
+    strips = [tile(list(images[row * per_class : (row + 1) * per_class]), per_class) for row in range(rows)]
     words = "Samples of each class" if names else "Samples"
     caption = words if truncation == 1 else f"{words}, truncation {truncation:g}"
     with run.figure("samples" if truncation == 1 else f"samples-truncated-{truncation:g}", caption=caption) as figure:
