@@ -89,7 +89,7 @@ class DiffusionUNet(ConfiguredModel):
         )
 
     def _classes(self, classes: int, width: int, name: str) -> keras.layers.Layer:
-        """Return an embedding of classes, as large as that of the time from the start: small ones are not listened to."""
+        """Return an embedding of classes, as large as that of the time from the start, or it is not listened to."""
         normal = keras.initializers.RandomNormal(stddev=1.0)
         return keras.layers.Embedding(classes, width, embeddings_initializer=normal, dtype=self.dtype_policy, name=name)
 
