@@ -20,6 +20,8 @@ pytestmark = [conformance.QUIET, pytest.mark.filterwarnings("ignore::FutureWarni
 
 PROMPTS = ["A cat, the hat!", "the cat the hat the cat the hat the cat the hat"]
 NEGATIVE = ["hat", ""]
+# A U-Net takes JAX and TensorFlow long to compile; every backend draws from one whole folder by default.
+TORCH = pytest.mark.quick_on("torch")
 OPTIONS = {"steps": 4, "guidance": 3.0, "rescale": 0.4}
 THEIRS = {"num_inference_steps": 4, "guidance_scale": 3.0, "output_type": "np"}
 
@@ -51,7 +53,7 @@ def same_noise(monkeypatch, pipe, noise):
     monkeypatch.setattr(vae, "randn_tensor", lambda shape, **_: torch.zeros(shape))
 
 
-@pytest.mark.parametrize("kind", ["stable_diffusion", "v", "xl"])
+@pytest.mark.parametrize("kind", ["stable_diffusion", pytest.param("v", marks=TORCH), pytest.param("xl", marks=TORCH)])
 def test_pictures_of_a_whole_folder(kind, folders):
     """Both prompts are cut or padded as there; SD 1 by PLMS, SD 2 with v by DDIM, SDXL by Euler from leading times."""
     _, pipe, draw = folders(kind)
@@ -70,6 +72,7 @@ def test_pictures_of_a_whole_folder(kind, folders):
         close(draw.model.decode_latents(draw.latents(PROMPTS, noise=noise, **options)), theirs)
 
 
+@TORCH
 def test_without_guidance_and_with_another_sampler(folders):
     folder, pipe, draw = folders("stable_diffusion")
     noise = np.random.default_rng(3).normal(size=(1, 8, 4, 4)).astype("float32")
@@ -101,6 +104,7 @@ def other_task(pipe, task, extra=None):
     return again
 
 
+@TORCH
 @pytest.mark.parametrize("kind", ["v", pytest.param("xl", marks=pytest.mark.slow)])
 def test_from_a_picture(kind, folders, monkeypatch):
     _, pipe, draw = folders(kind)
@@ -112,6 +116,7 @@ def test_from_a_picture(kind, folders, monkeypatch):
     close(draw.model.decode_latents(draw.latents("a cat", pictures=picture(), **options)), theirs)
 
 
+@TORCH
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_into_holes_with_any_network(strength, folders, monkeypatch):
     """What stays is put back at each step."""
@@ -126,6 +131,7 @@ def test_into_holes_with_any_network(strength, folders, monkeypatch):
     close(draw.model.decode_latents(latents), theirs)
 
 
+@TORCH
 @pytest.mark.parametrize("strength", [1.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_into_holes_with_a_network_made_for_it(strength, folders, monkeypatch):
     """It has nine channels: latents, mask, latents of the picture without what is in the hole."""
@@ -143,6 +149,7 @@ def test_into_holes_with_a_network_made_for_it(strength, folders, monkeypatch):
         draw("a cat")
 
 
+@TORCH
 def test_seeds_number_the_pictures(folders):
     _, _, draw = folders("v")
     two = draw(["a cat", "a cat"], steps=2, guidance=1.0, seed=5)
@@ -153,6 +160,7 @@ def test_seeds_number_the_pictures(folders):
     assert np.abs(second[0].astype(int) - two[1]).max() <= 1
 
 
+@TORCH
 @pytest.mark.parametrize("kind", ["stable_diffusion", "xl"])
 def test_written_folders_are_read_by_diffusers(kind, folders, tmp_path):
     _, pipe, draw = folders(kind)
@@ -163,6 +171,7 @@ def test_written_folders_are_read_by_diffusers(kind, folders, tmp_path):
     np.testing.assert_allclose(again("a cat!", **given).images, pipe("a cat!", **given).images, atol=1e-5)
 
 
+@TORCH
 def test_folders_that_do_not_fit(folders, tmp_path):
     folder, _, _ = folders("v")
     index = json.loads((folder / "model_index.json").read_text())
@@ -179,6 +188,7 @@ def test_folders_that_do_not_fit(folders, tmp_path):
         kerasarch.from_pretrained(folder, classes=3)
 
 
+@TORCH
 def test_only_what_is_needed_is_fetched(folders, monkeypatch):
     """Neither the safety checker nor pickles nor copies in half precision."""
     huggingface_hub = pytest.importorskip("huggingface_hub")
@@ -203,6 +213,7 @@ def test_only_what_is_needed_is_fetched(folders, monkeypatch):
         assert not any(fnmatch.fnmatch(file, pattern) for pattern in wanted)
 
 
+@TORCH
 def test_wrong_arguments(folders):
     _, _, draw = folders("v")
     for match, error, options in (
