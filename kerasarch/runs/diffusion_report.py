@@ -19,8 +19,8 @@ COMPARED = 128
 GUIDANCES = (1.0, 2.0, 4.0)
 METHODS = ("ddpm", "ddim", "euler", "heun", "dpm_solver")
 STEPS: tuple[int, ...] = (10, 25)
-EXPLAINED = 500
-"""Held-out pictures whose likelihood is estimated."""
+EXPLAINED, SMOKE_EXPLAINED = 500, 32
+"""Held-out pictures whose likelihood is estimated; in a quick trial."""
 
 
 def show_denoising(run: Run, sampler: Any) -> None:
@@ -64,7 +64,8 @@ def held_out_bits(run: Run, sampler: Any, pictures: Pictures) -> float:
     from kerasarch.generation import bits_per_dimension
 
     known = pictures.known(held_out=True)
-    chosen = np.linspace(0, len(known.images) - 1, min(EXPLAINED, len(known.images))).astype(int)
+    count = min(SMOKE_EXPLAINED if run.smoke else EXPLAINED, len(known.images))
+    chosen = np.linspace(0, len(known.images) - 1, count).astype(int)
     x = known.images[chosen].astype("float32") / 127.5 - 1
     if keras.config.image_data_format() == "channels_first":
         x = np.moveaxis(x, -1, 1)

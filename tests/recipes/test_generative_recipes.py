@@ -27,7 +27,7 @@ RECIPES = [
     "latent-diffusion",
 ]
 # One of each kind by default; the networks and learners of the others have tests of their own.
-QUICK = ("vae", "latent-diffusion")
+QUICK = ("vae",)
 TRIED = [
     pytest.param(name, marks=pytest.mark.quick_on("torch") if name in QUICK else pytest.mark.slow) for name in RECIPES
 ]
