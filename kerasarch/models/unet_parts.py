@@ -43,6 +43,25 @@ class _Stage(keras.layers.Layer):
         self.resample = resample
         self.axis = axis
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the layer again."""
+        save = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "blocks": [save(block) for block in self.blocks],
+            "attentions": [save(attention) for attention in self.attentions],
+            "resample": None if self.resample is None else save(self.resample),
+            "axis": self.axis,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_Stage":
+        """Make the layer again."""
+        load = keras.saving.deserialize_keras_object
+        blocks, attentions = ([load(part) for part in config[name]] for name in ("blocks", "attentions"))
+        resample = None if config["resample"] is None else load(config["resample"])
+        return cls(**{**config, "blocks": blocks, "attentions": attentions, "resample": resample})
+
     def _build_block(self, index: int, x_shape: Shape, embedding_shape: Shape, context_shape: Shape | None) -> Shape:
         block = self.blocks[index]
         block.build(x_shape, embedding_shape)
@@ -64,6 +83,7 @@ class _Stage(keras.layers.Layer):
         return attention(x)
 
 
+@keras.saving.register_keras_serializable(package="kerasarch")
 class DownStage(_Stage):
     """A stage on the way down. It returns the map behind each block, and the halved one."""
 
@@ -101,6 +121,7 @@ class DownStage(_Stage):
         return shapes
 
 
+@keras.saving.register_keras_serializable(package="kerasarch")
 class MiddleStage(_Stage):
     """The bottom: a block, then attention, where there is any, and a second block."""
 
@@ -133,6 +154,7 @@ class MiddleStage(_Stage):
         return tuple(x_shape)
 
 
+@keras.saving.register_keras_serializable(package="kerasarch")
 class UpStage(_Stage):
     """A stage on the way up. Each block takes the last of the maps that are left, beside its own."""
 

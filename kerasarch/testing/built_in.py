@@ -2,6 +2,7 @@
 
 from kerasarch.testing.example import Example, Integers
 
+_UNET = {"widths": (4, 8), "depth": 1, "groups": 2, "channels": 2, "output_channels": 1}
 _AUTOENCODER = {"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1}
 # A bias of the keys shifts every score of a query alike, which softmax does not see.
 _KEYS = ("key/bias",)
@@ -21,6 +22,14 @@ BUILT_IN = {
     "kerasarch.models.clip_text:clip_text": [
         Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "hidden": 12, "positions": 5},
                 [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.unet_2d:unet_2d": [
+        Example({"down": ("plain", "attention"), "up": ("attention", "plain"), "head_width": 4, "classes": 3, **_UNET},
+                [[(2, 4, 3, 2), (2,), Integers((2,), below=3)]], still=_KEYS),
+    ],
+    "kerasarch.models.unet_2d_condition:unet_2d_condition": [
+        Example({"down": ("plain", "cross"), "up": ("cross", "plain"), "heads": 2, "context_width": 5, **_UNET},
+                [[(2, 4, 3, 2), (2,), (2, 3, 5)]], still=_KEYS),
     ],
     "kerasarch.models.vq_model:vq_model": [
         Example({"variant": "latent_diffusion_vq", "codes": 6, **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),

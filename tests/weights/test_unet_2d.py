@@ -181,11 +181,20 @@ def test_files_that_do_not_fit(tmp_path):
         ours([x, TIMES[:1]])
     with pytest.raises(UsageError, match="not known: number 4"):
         ours([x, TIMES[:1], np.zeros(1, "int32"), x])
-    halved = models.unet_2d(UNet2DConfig(widths=(4, 8), depth=1, groups=2, down=("resnet",) * 2, up=("resnet",) * 2))
-    with pytest.raises(ShapeError, match="can be halved"):
-        halved([np.zeros((1, 5, 4, 3), "float32"), TIMES[:1]])
     with pytest.raises(ShapeError, match="must have 3 channels"):
         ours.build((None, 4, 4, 1))
+
+
+def test_stages():
+    """Stages are made again from their configs; those that residual blocks double need sizes that can be halved."""
+    halved = models.unet_2d(
+        UNet2DConfig(widths=(4, 8), depth=1, groups=2, head_width=4, down=("resnet",) * 2, up=("resnet",) * 2)
+    )
+    with pytest.raises(ShapeError, match="can be halved"):
+        halved([np.zeros((1, 5, 4, 3), "float32"), TIMES[:1]])
+    for stage in (*halved.down, halved.middle, *halved.up):
+        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(stage))
+        assert again.get_config() == stage.get_config()
 
 
 @pytest.mark.parametrize(("kind", "name", "parameters"), PUBLIC)
