@@ -22,8 +22,7 @@ from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
-from kerasarch.models.latent_decoder import LatentDecoder
-from kerasarch.models.latent_encoder import LatentEncoder
+from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace

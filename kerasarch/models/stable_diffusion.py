@@ -20,8 +20,7 @@ from kerasarch.errors import ShapeError, UsageError
 from kerasarch.models.autoencoder_kl import AutoencoderKL
 from kerasarch.models.clip_text import CLIPTextModel
 from kerasarch.models.clip_tokenizer import CLIPTokenizer
-from kerasarch.models.latent_decoder import LatentDecoder
-from kerasarch.models.latent_encoder import LatentEncoder
+from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
