@@ -45,12 +45,11 @@ class _Stage(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
-        save = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "blocks": [save(block) for block in self.blocks],
-            "attentions": [save(attention) for attention in self.attentions],
-            "resample": None if self.resample is None else save(self.resample),
+            "blocks": [_unbuilt(block) for block in self.blocks],
+            "attentions": [_unbuilt(attention) for attention in self.attentions],
+            "resample": None if self.resample is None else _unbuilt(self.resample),
             "axis": self.axis,
         }
 
@@ -204,3 +203,9 @@ class UpStage(_Stage):
 
 def _size(x: Any, axis: int) -> tuple[int | None, ...]:
     return tuple(x.shape[2:] if axis == 1 else x.shape[1:-1])
+
+
+def _unbuilt(layer: keras.layers.Layer) -> dict[str, Any]:
+    """Return a child's description without its shapes: the stage builds it."""
+    described = keras.saving.serialize_keras_object(layer)
+    return {name: value for name, value in described.items() if name != "build_config"}
