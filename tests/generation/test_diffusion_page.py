@@ -10,7 +10,7 @@ import pytest
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "diffusion.md"
 
 
-@pytest.mark.quick_on("tensorflow", "jax")
+@pytest.mark.quick_on("torch")
 def test_the_page_runs():
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.S | re.M)
     assert len(blocks) == 4

@@ -53,7 +53,15 @@ def same_noise(monkeypatch, pipe, noise):
     monkeypatch.setattr(vae, "randn_tensor", lambda shape, **_: torch.zeros(shape))
 
 
-@pytest.mark.parametrize("kind", ["stable_diffusion", pytest.param("v", marks=TORCH), pytest.param("xl", marks=TORCH)])
+# Slow on JAX, which compiles four networks for it; run it there with -m slow.
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("stable_diffusion", marks=pytest.mark.quick_on("torch", "tensorflow")),
+        pytest.param("v", marks=TORCH),
+        pytest.param("xl", marks=TORCH),
+    ],
+)
 def test_pictures_of_a_whole_folder(kind, folders):
     """Both prompts are cut or padded as there; SD 1 by PLMS, SD 2 with v by DDIM, SDXL by Euler from leading times."""
     _, pipe, draw = folders(kind)

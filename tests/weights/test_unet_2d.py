@@ -158,6 +158,7 @@ def test_ways_to_call(tmp_path):
         keras.config.set_image_data_format("channels_last")
 
 
+@pytest.mark.quick_on("torch")
 def test_files_that_do_not_fit(tmp_path):
     diffusers_model("UNet2DModel", **SMALL, num_class_embeds=3).save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

@@ -15,6 +15,7 @@ def tiny():
     return models.autoencoder_kl(config, input_shape=(8, 8, 1))
 
 
+@pytest.mark.quick_on("torch")
 def test_loss_equals_the_definition_and_falls():
     rng = np.random.default_rng(0)
     x = np.tile(rng.uniform(-1, 1, (16, 8, 1, 1)), (1, 1, 8, 1)).astype("float32")
@@ -33,6 +34,7 @@ def test_loss_equals_the_definition_and_falls():
     assert history["absolute_error"][-1] < 0.7 * history["absolute_error"][0]
 
 
+@pytest.mark.quick_on("torch")
 def test_scale_and_decoder(tmp_path):
     autoencoder = tiny()
     maps = np.random.default_rng(0).normal(0, 3, (4, 4, 4, 2)).astype("float32")
