@@ -186,6 +186,7 @@ def test_files_that_do_not_fit(tmp_path):
         ours.build((None, 4, 4, 1))
 
 
+@pytest.mark.quick_on("torch", "tensorflow")
 def test_stages():
     """Stages are made again from their configs; those that residual blocks double need sizes that can be halved."""
     halved = models.unet_2d(
