@@ -39,7 +39,7 @@ def load_parts(run: Run, options: TextToImageOptions) -> Any:
                 "model_index.json), or hf:org/name to fetch one, such as --weights hf:stabilityai/sd-turbo."
             )
         run.say("quick trial without --weights: a tiny network with random weights draws, whose pictures mean nothing")
-        model = tiny_stable_diffusion(run.seed)
+        model = tiny_stable_diffusion()
     else:
         model = kerasarch.from_pretrained(options.weights, dtype=options.precision)
     if options.adapters is not None:
