@@ -5,6 +5,7 @@ import inspect
 import json
 
 import diffusers
+import keras
 import numpy as np
 import pytest
 import torch
@@ -177,6 +178,25 @@ def test_written_folders_are_read_by_diffusers(kind, folders, tmp_path):
     again.set_progress_bar_config(disable=True)
     given = {**THEIRS, "latents": pipelines.first(pipelines.noise(1)), "negative_prompt": "hat"}
     np.testing.assert_allclose(again("a cat!", **given).images, pipe("a cat!", **given).images, atol=1e-5)
+
+
+@TORCH
+def test_channels_first_and_half_precision_draw_the_same(folders):
+    folder, _, draw = folders("v")
+    noise = pipelines.noise(1)
+    options = {"steps": 3, "guidance": 2.0, "pictures": picture(), "mask": hole()}
+    expected = draw("a cat", noise=noise, **options).astype(int)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        other = TextToImage(kerasarch.from_pretrained(folder))
+        got = other("a cat", noise=np.moveaxis(noise, -1, 1), **options)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert np.abs(got - expected).max() <= 1
+    half = TextToImage(kerasarch.from_pretrained(folder, dtype="mixed_bfloat16"))
+    assert half.model.unet.compute_dtype == "bfloat16"
+    assert half.model.autoencoder.compute_dtype == "float32"
+    assert np.abs(half("a cat", noise=noise, **options) - expected).mean() < 3
 
 
 @TORCH
