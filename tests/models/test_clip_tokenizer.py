@@ -1,7 +1,6 @@
 """CLIP's tokenizer against transformers', on a small vocabulary."""
 
 import builtins
-import json
 import logging
 
 import numpy as np
@@ -9,6 +8,8 @@ import pytest
 
 from kerasarch.errors import DependencyError, UsageError, WeightsError
 from kerasarch.models import CLIPTokenizer
+from tests.pipelines import vocabulary
+from tests.pipelines import write_tokenizer as write
 
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
@@ -26,35 +27,6 @@ TEXTS = [
     "the cat the hat the cat the hat the cat",
     "s t 3.14 1,000 a_b #cat",
 ]
-
-
-def vocabulary():
-    """The 256 bytes, the same at the end of a word, and what some merges make of them."""
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    merges = [("c", "a"), ("ca", "t</w>"), ("t", "h"), ("th", "e</w>"), ("h", "a"), ("ha", "t</w>"), ("!", "!</w>")]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
-    return {token: number for number, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}, merges
-
-
-def write(folder, padding="<|endoftext|>", **config):
-    """The files of Stable Diffusion's public folders."""
-    tokens, merges = vocabulary()
-    folder.mkdir(exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(tokens))
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n")
-    marks = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": True}
-    special = {
-        "bos_token": {"content": "<|startoftext|>", **marks},
-        "eos_token": {"content": "<|endoftext|>", **marks},
-        "pad_token": padding,
-        "unk_token": {"content": "<|endoftext|>", **marks},
-    }
-    (folder / "special_tokens_map.json").write_text(json.dumps(special))
-    described = {key: {"__type": "AddedToken", **value} for key, value in special.items() if isinstance(value, dict)}
-    described = {"do_lower_case": True, "model_max_length": 20, "pad_token": padding, **described, **config}
-    described["tokenizer_class"] = "CLIPTokenizer"
-    (folder / "tokenizer_config.json").write_text(json.dumps(described))
-    return folder
 
 
 def same(ours, theirs, texts=TEXTS) -> None:
