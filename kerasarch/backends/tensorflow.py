@@ -11,6 +11,10 @@ def name() -> str:
     return "tensorflow"
 
 
+def prepare() -> None:
+    """Set up a process for a run: there is nothing to do on this backend."""
+
+
 def version() -> str:
     """Version of the backend's package."""
     return tf.__version__

@@ -140,8 +140,9 @@ def load_sampler(path: Path, folder: RunFolder, backend: str | None) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from kerasarch import models
+    from kerasarch import backends, models
 
+    backends.prepare()
     for name in ("layers", "generation"):
         importlib.import_module(f"kerasarch.{name}")  # its classes are registered when it is imported
 

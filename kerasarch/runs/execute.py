@@ -268,8 +268,10 @@ def _carry_out(
         )  # fmt: skip
         with active.watch.listening(), warnings_to(active), logging_to(active):
             _prepare(backend, request)
+            from kerasarch import backends
             from kerasarch.backends.seeding import set_random_seed
 
+            backends.prepare()
             set_random_seed(request.seed)
             result = dict(recipe.call(active, values))
             active.watch.stop_if_asked()
