@@ -14,7 +14,9 @@ METHODS: dict[str, Callable[..., Plan]] = {
     "ddim": lambda process, steps, limit, **given: ddim(process, steps, limit=limit, spacing="trailing", **given),
     "euler": lambda process, steps, limit, **given: euler(process, steps, **given),
     "euler_ancestral": lambda process, steps, limit, **given: euler(process, steps, ancestral=True, **given),
-    "heun": lambda process, steps, limit, **given: heun(process, max((steps + 1) // 2, 1), **given),
+    "heun": lambda process, steps, limit, **given: heun(
+        process, max((steps + 1) // 2, 1), karras=True, highest=80.0, **given
+    ),
     "dpm_solver": lambda process, steps, limit, **given: dpm_solver(process, steps, **given),
 }
 """Heun asks the network twice a step but the last: it gets half as many, so that ``steps`` counts the questions."""

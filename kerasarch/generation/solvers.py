@@ -138,6 +138,7 @@ def heun(
     spacing: Spacing = "linspace",
     offset: int = 0,
     karras: bool = False,
+    highest: float | None = None,
     share: float = 1.0,
 ) -> Plan:
     """Heun's second-order method: Karras et al., 2022, algorithm 1 (https://arxiv.org/abs/2206.00364).
@@ -151,11 +152,13 @@ def heun(
         spacing: Of the times.
         offset: Added to leading times.
         karras: Space the noise levels by eq. 5.
+        highest: Begin at this noise over signal where the process goes beyond it, as a cosine schedule does: where one
+            level is many times the next the slope's error grows as much. The paper's is 80 (table 1). None for no cap.
         share: Which part of the steps, from the end.
     """
     first = remaining(steps, share)
     spaced = spaced_times(schedule.steps, steps, spacing, offset=offset)
-    times, levels, alphas, sigmas = _levels(schedule, spaced, karras, first)
+    times, levels, alphas, sigmas = _levels(schedule, spaced, karras, first, highest=highest)
     trial = _first_order(alphas, sigmas)
     rows, places = [], []
     for i, (now, after) in enumerate(itertools.pairwise(levels)):
@@ -292,7 +295,13 @@ def _first_order(alphas: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
 
 
 def _levels(
-    schedule: NoiseSchedule, times: np.ndarray, karras: bool, first: int, whole: bool = False
+    schedule: NoiseSchedule,
+    times: np.ndarray,
+    karras: bool,
+    first: int,
+    *,
+    whole: bool = False,
+    highest: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Times from the first on; noise over signal, signal and noise at each, and at the end without noise.
 
@@ -300,8 +309,11 @@ def _levels(
     """
     table = noise_levels(schedule)
     levels = np.interp(times, np.arange(len(table)), table)
+    if highest is not None:
+        levels = np.minimum(levels, highest)
     if karras:
         levels = karras_levels(table[::-1] if whole else levels, len(times))
+    if karras or highest is not None:
         times = times_of(levels, table)
     times, levels = times[first:], np.append(levels, 0.0)[first:]
     alphas = 1 / np.sqrt(1 + levels**2)

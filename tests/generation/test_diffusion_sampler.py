@@ -74,3 +74,11 @@ def test_refuses():
         DiffusionSampler(painter(), (4, 4, 1), NoiseSchedule(), prediction="v", guidance=2.0)
     with pytest.raises(UsageError, match="truncation"):
         DiffusionSampler(painter(), (4, 4, 1), NoiseSchedule(), prediction="v").sample(1, 0, truncation=0.5)
+
+
+def test_heun_begins_where_its_paper_does():
+    """A cosine schedule's last steps are hundreds of times noisier than that; from there Heun's slopes are no use."""
+    plan = make_plan("heun", NoiseSchedule("cosine"), 15, prediction="v")
+    np.testing.assert_allclose(plan.sigmas[0] / plan.alphas[0], 80, rtol=1e-6)
+    mild = make_plan("heun", NoiseSchedule("scaled_linear", first=1e-4, last=0.012), 15, prediction="v")
+    assert mild.sigmas[0] / mild.alphas[0] < 80
