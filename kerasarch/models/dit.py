@@ -75,19 +75,31 @@ class DiTConfig:
         return (self.output_channels or self.channels) if self.variance else self.channels
 
 
-# Table 1 of the paper: depth, heads, width of a head. Latents of 256 pixels, epsilon 1e-6 as in the paper's code
-_SIZES = {"s": (12, 6, 64), "b": (12, 12, 64), "l": (24, 16, 64), "xl": (28, 16, 72)}
-VARIANTS = {
-    f"dit_{size}_{patch}": DiTConfig(
-        patch=patch, depth=depth, heads=heads, head_width=width, output_channels=8, epsilon=1e-6, shared=True
+def _sized(depth: int, heads: int, head_width: int, patch: int) -> DiTConfig:
+    return DiTConfig(
+        patch=patch, depth=depth, heads=heads, head_width=head_width, output_channels=8, epsilon=1e-6, shared=True
     )
-    for size, (depth, heads, width) in _SIZES.items()
-    for patch in (2, 4, 8)
+
+
+# Table 1 of the paper: depth, heads, width of a head, patch. Latents of 256 pixels, epsilon 1e-6 as in the paper's code
+VARIANTS = {
+    "dit_s_2": _sized(12, 6, 64, 2),
+    "dit_s_4": _sized(12, 6, 64, 4),
+    "dit_s_8": _sized(12, 6, 64, 8),
+    "dit_b_2": _sized(12, 12, 64, 2),
+    "dit_b_4": _sized(12, 12, 64, 4),
+    "dit_b_8": _sized(12, 12, 64, 8),
+    "dit_l_2": _sized(24, 16, 64, 2),
+    "dit_l_4": _sized(24, 16, 64, 4),
+    "dit_l_8": _sized(24, 16, 64, 8),
+    "dit_xl_2": _sized(28, 16, 72, 2),
+    "dit_xl_4": _sized(28, 16, 72, 4),
+    "dit_xl_8": _sized(28, 16, 72, 8),
+    # Ours, for pictures of 16 pixels
+    "digits": DiTConfig(
+        channels=1, sample_size=16, heads=4, head_width=24, depth=6, classes=10, epsilon=1e-6, shared=True
+    ),
 }
-# Ours, for pictures of 16 pixels
-VARIANTS["digits"] = DiTConfig(
-    channels=1, sample_size=16, heads=4, head_width=24, depth=6, classes=10, epsilon=1e-6, shared=True
-)
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")

@@ -31,6 +31,10 @@ BUILT_IN = {
         Example({"down": ("plain", "cross"), "up": ("cross", "plain"), "heads": 2, "context_width": 5, **_UNET},
                 [[(2, 4, 3, 2), (2,), (2, 3, 5)]], still=_KEYS),
     ],
+    "kerasarch.models.dit:dit": [
+        Example({"heads": 2, "head_width": 4, "depth": 1, "channels": 2, "sample_size": 4, "classes": 3},
+                [[(2, 4, 4, 2), (2,), Integers((2,), below=4)]], still=_KEYS),
+    ],
     "kerasarch.models.vq_model:vq_model": [
         Example({"variant": "latent_diffusion_vq", "codes": 6, **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
     ],
