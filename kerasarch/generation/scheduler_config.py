@@ -233,11 +233,11 @@ SAMPLERS = {
     "ddpm": "DDPMScheduler",
     "plms": "PNDMScheduler",
     "euler": "EulerDiscreteScheduler",
-    "euler-ancestral": "EulerAncestralDiscreteScheduler",
+    "euler_ancestral": "EulerAncestralDiscreteScheduler",
     "heun": "HeunDiscreteScheduler",
-    "dpm-solver": "DPMSolverMultistepScheduler",
-    "dpm-solver-single": "DPMSolverSinglestepScheduler",
-    "flow-euler": "FlowMatchEulerDiscreteScheduler",
+    "dpm_solver": "DPMSolverMultistepScheduler",
+    "dpm_solver_single": "DPMSolverSinglestepScheduler",
+    "flow_euler": "FlowMatchEulerDiscreteScheduler",
 }
 """Our names of the classes."""
 

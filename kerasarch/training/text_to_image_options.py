@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Interval
 
 TextSampler = Literal[
-    "ddim", "ddpm", "plms", "euler", "euler-ancestral", "heun", "dpm-solver", "dpm-solver-single", "flow-euler"
+    "ddim", "ddpm", "plms", "euler", "euler_ancestral", "heun", "dpm_solver", "dpm_solver_single", "flow_euler"
 ]
 """Samplers by the names of ``kerasarch.generation.SAMPLERS``."""
 

@@ -90,7 +90,7 @@ def test_without_guidance_and_with_another_sampler(folders):
     pipe.set_progress_bar_config(disable=True)
     given = {**THEIRS, "guidance_scale": 1.0, "height": 16, "width": 8, "latents": pipelines.first(noise)}
     theirs = pipe("a cat", **given).images
-    latents = draw.latents("a cat", steps=4, guidance=1.0, sampler="dpm-solver", size=(16, 8), noise=noise)
+    latents = draw.latents("a cat", steps=4, guidance=1.0, sampler="dpm_solver", size=(16, 8), noise=noise)
     close(draw.model.decode_latents(latents), theirs)
 
 
