@@ -109,9 +109,11 @@ def train_diffusion(
     if space.decoder is None and isinstance(process, NoiseSchedule):
         found["bits_per_dimension"] = held_out_bits(run, sampler, pictures)
     show_denoising(run, sampler)
-    scores = finish_generator(run, sampler, pictures, untrained)
+    run.ready()
+    judge = pictures.judge(run)
+    scores = finish_generator(run, sampler, pictures, untrained, judge=judge)
     if options.compare:
-        show_choices(run, sampler, pictures)
+        show_choices(run, sampler, pictures, judge)
     return {"asked_class_share": None, **scores, **found}
 
 

@@ -76,32 +76,23 @@ def held_out_bits(run: Run, sampler: Any, pictures: Pictures) -> float:
     )  # fmt: skip
 
 
-def show_choices(run: Run, sampler: Any, pictures: Pictures) -> None:
+def show_choices(run: Run, sampler: Any, pictures: Pictures, judge: Any) -> None:
     """Put tables into the report: what guidance costs and gains, and what samplers and numbers of steps do.
 
     Args:
         run: The run.
         sampler: The trained sampler.
         pictures: What it learned from.
+        judge: The classifier that scores.
     """
-    from kerasarch.training import train_feature_classifier
-
-    run.ready()
-    real, rest = pictures.known(), pictures.known(held_out=True)
-    classifier = train_feature_classifier(
-        np.concatenate([real.images, rest.images]),
-        np.concatenate([real.labels, rest.labels]),
-        real.classes,
-        cache=not run.smoke,
-    )
-    reference = classifier(real.images)[0]
+    reference = judge(pictures.known().images)[0]
     count = 32 if run.smoke else COMPARED
 
     def drawn(**how: Any) -> tuple[np.ndarray, dict[str, Any]]:
         began = time.perf_counter()
         images = sampler.draw(count, run.seed, **how)
         seconds = (time.perf_counter() - began) / count
-        features, chances = classifier(images)
+        features, chances = judge(images)
         row: dict[str, Any] = {"Frechet distance": metrics.frechet_distance(reference, features)}
         asked = sampler.labels_for(count, None)
         if asked is not None:

@@ -73,6 +73,14 @@ class Pictures:
             channels=self.channels, shuffle=False, workers=self.options.workers, pixels=pixels,
         )  # fmt: skip
 
+    def judge(self, run: Run) -> Any:
+        """Return the classifier that scores pictures of this data; see `kerasarch.runs.generative.train_judge`."""
+        from kerasarch.runs.generative import pictures_of, train_judge
+
+        rest = [part for part in (self.images.validation, self.images.test) if part is not None]
+        shape = (self.size, self.size, self.channels)
+        return train_judge(run, pictures_of([self.train], shape), pictures_of(rest, shape))
+
     def known(self, held_out: bool = False) -> Any:
         """Return pictures in memory, in the generator's size: those learned from, or those held out."""
         from kerasarch.runs.generative import pictures_of
@@ -103,7 +111,13 @@ def load_pictures(run: Run, options: GenerativeOptions) -> Pictures:
 
 
 def finish_generator(
-    run: Run, sampler: Any, pictures: Pictures, untrained: np.ndarray, *, truncations: tuple[float, ...] = ()
+    run: Run,
+    sampler: Any,
+    pictures: Pictures,
+    untrained: np.ndarray,
+    *,
+    truncations: tuple[float, ...] = (),
+    judge: Any = None,
 ) -> dict[str, float]:
     """Save the sampler, show what it draws, and score it.
 
@@ -113,6 +127,7 @@ def finish_generator(
         pictures: What it learned from.
         untrained: Pictures that it drew before training, for comparison.
         truncations: Below 1: further grids of samples with these truncations.
+        judge: The classifier that scores, where the recipe has it already.
 
     Returns:
         The scores, as `kerasarch.runs.generative.evaluate_generator` gives them.
@@ -133,5 +148,5 @@ def finish_generator(
         inception = inception_features(None if asked == "imagenet" else asked, offline=run.offline)
     return evaluate_generator(
         run, sampler, pictures.images, untrained=untrained,
-        count=None if run.smoke else pictures.options.score_count, inception=inception,
+        count=None if run.smoke else pictures.options.score_count, inception=inception, judge=judge,
     )  # fmt: skip

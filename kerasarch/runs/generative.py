@@ -89,6 +89,25 @@ def pictures_of(sources: Sequence[ImageSource], shape: tuple[int, ...]) -> Array
     )
 
 
+def train_judge(run: Run, real: ArrayImages, held_out: ArrayImages) -> Any:
+    """Return the `kerasarch.training.FeatureClassifier` of some data, trained on all of it or found in the cache.
+
+    Args:
+        run: The run.
+        real: The pictures that a generator learns from.
+        held_out: The others.
+    """
+    from kerasarch.training import train_feature_classifier
+
+    return train_feature_classifier(
+        np.concatenate([real.images, held_out.images]),
+        np.concatenate([real.labels, held_out.labels]),
+        real.classes,
+        cache=not run.smoke,
+        say=run.say,
+    )
+
+
 def evaluate_generator(
     run: Run,
     sampler: Any,
@@ -98,6 +117,7 @@ def evaluate_generator(
     count: int | None = None,
     least_share: float | None = None,
     inception: Callable[[np.ndarray], np.ndarray] | None = None,
+    judge: Any = None,
 ) -> dict[str, float]:
     """Draw pictures, hold them against real ones, and put figures, tables and warnings into the report.
 
@@ -114,6 +134,7 @@ def evaluate_generator(
         count: Pictures to draw; None for as many as there are real ones, 1,000 to 10,000.
         least_share: Share of a class that counts as covered; None for three tenths of an even share.
         inception: `kerasarch.training.inception_features(...)`, for a second Frechet distance.
+        judge: The classifier, as `train_judge` returns it, where the recipe has asked for it already.
 
     Returns:
         ``frechet_distance``, ``kernel_distance``, ``precision``, ``recall``, ``density``, ``coverage``,
@@ -124,20 +145,12 @@ def evaluate_generator(
     Raises:
         DataError: The data have fewer than two classes, or are too few.
     """
-    from kerasarch.training import train_feature_classifier
-
     run.ready()
     count = count or (SMOKE if run.smoke else min(max(len(data.train), LEAST), MOST))
     drawn = np.asarray(sampler.sample(count, run.seed))
     rest = [part for part in (data.validation, data.test) if part is not None]
     real, held_out = pictures_of([data.train], drawn.shape[1:]), pictures_of(rest, drawn.shape[1:])
-    classifier = train_feature_classifier(
-        np.concatenate([real.images, held_out.images]),
-        np.concatenate([real.labels, held_out.labels]),
-        real.classes,
-        cache=not run.smoke,
-        say=run.say,
-    )
+    classifier = judge or train_judge(run, real, held_out)
     features, chances = classifier(drawn)
     reference = classifier(real.images)[0]
     scores = score(reference, features, seed=run.seed)
