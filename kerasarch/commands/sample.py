@@ -3,7 +3,7 @@
 import contextlib
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ GRID_CELL = 64
 )
 @click.option("--labels", metavar="A,B,...", help="Classes to draw in turn, by number or name. [default: all]")
 @click.option("--truncation", type=float, default=1.0, help="Above 0, at most 1: less is less varied. [default: 1]")
+@click.option("--guidance", type=float, metavar="NUMBER", help="Weight of the class, for a diffusion run; 1 is none.")
+@click.option("--steps", type=int, metavar="N", help="Questions to the network a picture, for a diffusion run.")
 @click.option(
     "--separate",
     type=click.Path(path_type=Path, file_okay=False),
@@ -64,6 +66,8 @@ def command(
     out: Path,
     labels: str | None,
     truncation: float,
+    guidance: float | None,
+    steps: int | None,
     separate: Path | None,
     source: Path | None,
     reverse: bool,
@@ -81,13 +85,18 @@ def command(
         raise UsageError(f"--seed: received {seed}, expected a whole number from 0 on.")
     if not 0 < truncation <= 1:
         raise UsageError(f"--truncation: received {truncation:g}, expected a number above 0 and at most 1.")
+    if steps is not None and steps < 1:
+        raise UsageError(f"--steps: received {steps}, expected a whole number from 1 on.")
+    if guidance is not None and guidance < 0:
+        raise UsageError(f"--guidance: received {guidance:g}, expected a number from 0 on.")
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out: received {out}, expected a file that ends in .png.")
     folder = find(run, runs)
     path = model_of(folder)
     given = read_pictures(source) if source is not None else None
     model = load_sampler(path, folder, backend)
-    images = draw(model, count, seed, labels, truncation, given, reverse)
+    diffusion = {name: value for name, value in (("guidance", guidance), ("steps", steps)) if value is not None}
+    images = draw(model, count, seed, labels, truncation, given, reverse, diffusion)
 
     from kerasarch.runs.pictures import enlarged, tile, write_picture
 
@@ -184,14 +193,18 @@ def draw(
     truncation: float,
     given: Sequence[Any] | None,
     reverse: bool,
+    diffusion: Mapping[str, Any],
 ) -> list[Any]:
     """Draw or translate pictures.
 
     Raises:
         UsageError: An option does not fit the model.
     """
+    from kerasarch.generation import DiffusionSampler
     from kerasarch.models import Translator
 
+    if diffusion and not isinstance(model, DiffusionSampler):
+        raise UsageError(f"--{next(iter(diffusion))} is for diffusion runs, which draw in steps; this one does not.")
     if isinstance(model, Translator):
         if given is None:
             raise UsageError("this run translates pictures: give some to begin with, --input PATH.")
@@ -200,7 +213,13 @@ def draw(
         return list(model.translate(given[:count], seed=seed, reverse=reverse))
     if given is not None or reverse:
         raise UsageError("--input and --reverse are for runs that translate pictures; this one draws them from noise.")
-    return list(model.sample(count, seed, read_labels(labels, model.class_names), truncation))
+    chosen = read_labels(labels, model.class_names)
+    if not diffusion:
+        return list(model.sample(count, seed, chosen, truncation))
+    if truncation != 1:
+        raise UsageError("--truncation does not apply to diffusion runs; --guidance makes pictures more typical.")
+    plan = model.plan(steps=diffusion.get("steps"))
+    return list(model.draw(count, seed, chosen, plan=plan, guidance=diffusion.get("guidance")))
 
 
 def read_labels(text: str | None, names: Sequence[str] | None) -> list[int] | None:

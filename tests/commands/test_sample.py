@@ -11,6 +11,7 @@ from PIL import Image
 
 from kerasarch import models
 from kerasarch.commands.program import program
+from kerasarch.generation import DiffusionSampler, NoiseSchedule
 from kerasarch.runs.folder import MODEL, RunFolder
 
 
@@ -137,3 +138,30 @@ def test_an_unwritable_place(make, sample, tmp_path):
     done = sample("latest", "--n", 1, "--out", tmp_path / "file" / "grid.png")
     assert done.exit_code == 1
     assert "cannot be written" in done.stderr
+
+
+def test_guidance_and_steps_of_a_diffusion_run(make, sample, tmp_path):
+    x, times, labels = keras.Input((4, 4, 1)), keras.Input(()), keras.Input((), dtype="int32")
+    greys = np.array([[-0.4], [0.4], [0.0]], "float32")  # two classes, and none
+    embedding = keras.layers.Embedding(3, 1, embeddings_initializer=keras.initializers.Constant(greys))
+    flat = keras.ops.reshape(embedding(labels), (-1, 1, 1, 1))
+    network = keras.Model([x, times, labels], keras.layers.Dense(1, kernel_initializer="zeros")(x) + flat)
+    sampler = DiffusionSampler(
+        network, (4, 4, 1), NoiseSchedule("cosine"), prediction="x0", steps=3, guidance=1.5, null=2, classes=2
+    )
+    folder = make(sampler)
+    for words, grey in (((), 0.6), (("--guidance", 2, "--steps", 5), 0.8), (("--guidance", 1), 0.4)):
+        done = sample(folder.path, "--n", 1, "--labels", 1, "--separate", "each", *words)
+        assert done.exit_code == 0, done.output
+        assert abs(pixels(tmp_path / "each" / "0000.png").mean() - (grey + 1) * 127.5) < 2
+    for words, complaint in (
+        (("--steps", 0), "--steps"),
+        (("--guidance", -1), "--guidance"),
+        (("--steps", 3, "--truncation", 0.5), "--truncation"),
+    ):
+        wrong = sample(folder.path, *words)
+        assert wrong.exit_code == 2
+        assert complaint in wrong.stderr
+    other = sample(make(models.LatentSampler(conditional(), 4, classes=2)).path, "--steps", 3)
+    assert other.exit_code == 2
+    assert "diffusion runs" in other.stderr
