@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kerasarch.backends.seeding import set_random_seed
 from kerasarch.errors import DataError, UsageError
 from kerasarch.generation import Flow, NoiseSchedule
 from kerasarch.training import Diffusion, WeightAverage
@@ -17,7 +18,7 @@ def network(classes=None):
     labels = []
     if classes:
         labels = [keras.Input((), dtype="int32")]
-        parts.append(keras.layers.Embedding(classes + 1, 8)(labels[0]))
+        parts.append(keras.layers.Embedding(classes + 1, 8, keras.initializers.RandomNormal(stddev=1.0))(labels[0]))
     h = keras.layers.Concatenate()(parts)
     for _ in range(2):
         h = keras.layers.Dense(64, "silu")(h)
@@ -78,6 +79,7 @@ def test_times_cover_the_process():
 
 
 def test_learns_a_circle_and_its_halves():
+    set_random_seed(0)
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, 1024)
     points = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype("float32")
@@ -85,13 +87,13 @@ def test_learns_a_circle_and_its_halves():
     model = network(classes=2)
     learner = Diffusion(
         model, NoiseSchedule("cosine"), prediction="v", gamma=5.0, null=2, drop=0.2,
-        average=WeightAverage(model, decay=0.99), seed=0,
+        average=WeightAverage(model, decay=0.95), seed=0,
     )  # fmt: skip
     learner.compile(keras.optimizers.Adam(5e-3))
     before = learner.evaluate(points, labels, batch_size=256, verbose=0, return_dict=True)["loss"]
-    learner.fit(points, labels, batch_size=128, epochs=12, verbose=0)
+    learner.fit(points, labels, batch_size=128, epochs=40, verbose=0)
     after = learner.evaluate(points, labels, batch_size=256, verbose=0, return_dict=True)["loss"]
-    assert after < before  # most of it is noise that no network can tell
+    assert after < 0.8 * before  # the rest is noise that no network can tell
     from kerasarch.generation import denoise, dpm_solver
 
     plan = dpm_solver(NoiseSchedule("cosine"), 10, prediction="v")
