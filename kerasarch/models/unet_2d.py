@@ -281,13 +281,6 @@ class UNet2DModel(DiffusionUNet):
         learned = self.config.time_embedding == "learned"
         return self.times(keras.ops.cast(times, "int32") if learned else times)
 
-    def _embedded_labels(self, labels: Any) -> Any:
-        kind = self.config.class_embedding
-        if self.class_embedding is None:  # the labels are vectors already
-            return keras.ops.cast(labels, self.compute_dtype)
-        labels = keras.ops.reshape(labels, (-1,))
-        return self.class_embedding(self._features(labels) if kind == "timestep" else labels)
-
 
 def unet_2d(
     variant: str | UNet2DConfig = "digits",

@@ -271,14 +271,6 @@ class UNet2DConditionModel(DiffusionUNet):
             embedding = embedding + self.addition_embedding(ops.concatenate([text, features], axis=-1))
         return self.time_activation(embedding)
 
-    def _embedded_labels(self, labels: Any) -> Any:
-        kind = self.config.class_embedding
-        if self.class_embedding is None:  # the labels are vectors already
-            return ops.cast(labels, self.compute_dtype)
-        if kind is None:
-            return self.class_embedding(ops.reshape(labels, (-1,)))
-        return self.class_embedding(self.times(ops.reshape(labels, (-1,))) if kind == "timestep" else labels)
-
 
 def _at(value: Any, level: int) -> Any:
     """Return a level's value, where one stands for all or there is one for each."""

@@ -93,6 +93,19 @@ class DiffusionUNet(ConfiguredModel):
         normal = keras.initializers.RandomNormal(stddev=1.0)
         return keras.layers.Embedding(classes, width, embeddings_initializer=normal, dtype=self.dtype_policy, name=name)
 
+    def _features(self, times: Any) -> Any:
+        """Return what is embedded of times."""
+        return self.times(times)
+
+    def _embedded_labels(self, labels: Any) -> Any:
+        """Return the embedding of class labels, whatever they are."""
+        kind = self.config.class_embedding
+        if self.class_embedding is None:  # the labels are vectors already
+            return ops.cast(labels, self.compute_dtype)
+        if kind in (None, "timestep"):
+            labels = ops.reshape(labels, (-1,))
+        return self.class_embedding(self._features(labels) if kind == "timestep" else labels)
+
     def named(self, inputs: Any) -> dict[str, Any]:
         """Return the inputs by their names, given a dictionary or a list.
 
