@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from kerasarch.runs.environment import backend_settings
+
 BACKENDS = ("jax", "tensorflow", "torch")
 # glibc hands what is freed back to the system at once: otherwise what is freed before a call hides what it takes
 RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
@@ -56,7 +58,7 @@ def main() -> None:
 def run_worker(backend: str, tokens: int, kind: str, way: str) -> float:
     """Measure one size in a process of its own."""
     command = [sys.executable, __file__, *sys.argv[1:], "--worker", str(tokens), kind, way]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", **RETURNED}
+    environment = os.environ | backend_settings(backend) | RETURNED
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"{tokens} tokens, {kind}, {way} on {backend} failed with exit code {done.returncode}")

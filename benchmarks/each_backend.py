@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kerasarch.runs.environment import backend_settings
+
 BACKENDS = ("jax", "tensorflow", "torch")
 
 
@@ -44,7 +46,7 @@ def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) 
 
 def _apart(backend: str) -> Any:
     command = [sys.executable, *sys.argv, "--worker", backend]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | backend_settings(backend)
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"benchmark of {backend} failed with exit code {done.returncode}")

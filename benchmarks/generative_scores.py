@@ -11,6 +11,8 @@ import time
 import numpy as np
 from PIL import Image, ImageFilter
 
+from kerasarch.runs.environment import set_backend
+
 SHAPE = (16, 16, 1)
 
 
@@ -24,8 +26,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend", default="jax", choices=("jax", "tensorflow", "torch"))
-    os.environ["KERAS_BACKEND"] = parser.parse_args().backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    set_backend(parser.parse_args().backend)
 
     from kerasarch import metrics
     from kerasarch.data import load_images

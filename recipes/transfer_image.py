@@ -63,9 +63,10 @@ def transfer_image(
     known = images.train.per_class(labels_per_class, seed=run.seed) if labels_per_class else images.train
     change = Augmentation(flip=True, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
     shape: dict[str, Any] = {"batch": transfer.batch, "size": (image_size, image_size), "seed": run.seed}
+    large = shape | {"batch": max(64, transfer.batch)}  # what needs no gradients
     train = batches(known, augment=change if augment else None, workers=workers, **shape)
-    validation = batches(images.validation, shuffle=False, workers=workers, **shape)
-    test = batches(images.test or images.validation, shuffle=False, workers=workers, **shape)
+    validation = batches(images.validation, shuffle=False, workers=workers, **large)
+    test = batches(images.test or images.validation, shuffle=False, workers=workers, **large)
 
     def make(pretrained: bool) -> Any:
         source = weights if pretrained and weights != "none" else None

@@ -1,9 +1,13 @@
 """What differs on JAX."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+
+WORTH_KEEPING = 0.1  # seconds: programs that compile faster are compiled again
 
 
 def name() -> str:
@@ -11,13 +15,29 @@ def name() -> str:
     return "jax"
 
 
-def prepare() -> None:
-    """Set up a process for a run: random numbers whose programs compile quickly.
+def prepare(compiled: Path | None = None) -> None:
+    """Set up a process for a run: random numbers whose programs compile quickly, and a place to keep programs.
 
-    JAX's newer scheme, made for arrays that are spread over devices, takes XLA's CPU compiler up to nine seconds for
-    each shape of a convolution's first kernel; the older one takes half a second.
+    JAX's newer scheme of random numbers, made for arrays that are spread over devices, takes XLA's CPU compiler up to
+    nine seconds for each shape of a convolution's first kernel; the older one takes half a second.
+
+    Args:
+        compiled: Folder in which compiled programs are kept for later runs, unless JAX is set to another one. A program
+            takes some kilobytes.
     """
     jax.config.update("jax_threefry_partitionable", False)
+    if compiled is None or jax.config.values["jax_compilation_cache_dir"] or not _writable(compiled):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def version() -> str:

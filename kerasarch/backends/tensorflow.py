@@ -1,5 +1,7 @@
 """What differs on TensorFlow."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,17 @@ def name() -> str:
     return "tensorflow"
 
 
-def prepare() -> None:
-    """Set up a process for a run: there is nothing to do on this backend."""
+def prepare(compiled: Path | None = None) -> None:
+    """Set up a process for a run: no advice against tracing anew, which Keras causes with every last batch.
+
+    Args:
+        compiled: Folder for compiled programs, which this backend does not keep.
+    """
+    tf.get_logger().addFilter(_is_no_advice)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def version() -> str:

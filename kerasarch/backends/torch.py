@@ -1,5 +1,6 @@
 """What differs on PyTorch."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ def name() -> str:
     return "torch"
 
 
-def prepare() -> None:
-    """Set up a process for a run: there is nothing to do on this backend."""
+def prepare(compiled: Path | None = None) -> None:
+    """Set up a process for a run: there is nothing to do on this backend.
+
+    Args:
+        compiled: Folder for compiled programs, which this backend does not keep.
+    """
 
 
 def version() -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,15 +142,16 @@ def load_sampler(path: Path, folder: RunFolder, backend: str | None) -> Any:
         BackendError: The backend is not there.
     """
     from kerasarch.errors import WeightsError
-    from kerasarch.runs.environment import choose_backend
+    from kerasarch.runs.environment import choose_backend, compiled_programs, set_backend
+    from kerasarch.runs.greeting import without_greeting
 
-    os.environ["KERAS_BACKEND"] = choose_backend(backend or folder.run.get("backend"))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    set_backend(choose_backend(backend or folder.run.get("backend")))
+    with without_greeting():
+        import keras
 
-    from kerasarch import backends, models
+        from kerasarch import backends, models
 
-    backends.prepare()
+    backends.prepare(compiled_programs())
     for name in ("layers", "generation"):
         importlib.import_module(f"kerasarch.{name}")  # its classes are registered when it is imported
 

@@ -13,11 +13,13 @@ from kerasarch.data.decode import check_channels
 from kerasarch.data.mix import Mix
 from kerasarch.data.pipeline import Collate, Prepare, PrepareAugmented
 from kerasarch.data.resumable import ResumableDataset
-from kerasarch.data.source import ImageSource
+from kerasarch.data.source import ArrayImages, ImageSource
 from kerasarch.errors import DataError, UsageError
 
 # Within a worker process one batch after the other: more threads there only wait for each other.
 SERIAL = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+
+MEMORY = 2**26  # bytes of pictures that are brought to their size ahead
 
 
 class PipelineBatches(ResumableDataset):
@@ -175,10 +177,13 @@ def batches(
         raise DataError("There are no images to make batches of.")
     if drop_remainder and len(source) < batch:
         raise DataError(f"{len(source)} images do not fill a batch of {batch}. Use a smaller batch.")
-    dataset, places = (grain.MapDataset.source(items).seed(seed % 2**32) for items in (source, np.arange(len(source))))
+    size = (int(size[0]), int(size[1]))
+    items = source
+    if not augment.changes_pictures and isinstance(source, ArrayImages):
+        items = _prepared(source, Prepare(size, channels))
+    dataset, places = (grain.MapDataset.source(some).seed(seed % 2**32) for some in (items, np.arange(len(source))))
     if shuffle:
         dataset, places = dataset.shuffle(), places.shuffle()  # alike: both are the first to draw from the seed
-    size = (int(size[0]), int(size[1]))
     if augment.changes_pictures:
         dataset = dataset.random_map(PrepareAugmented(size, channels, augment))
     else:
@@ -189,6 +194,15 @@ def batches(
     places = places.batch(batch, drop_remainder=drop_remainder)
     augmented = augment.changes_pictures or augment.mixes
     return Batches(source, dataset.repeat(), len(dataset), workers, pixels, places=places.repeat(), augmented=augmented)
+
+
+def _prepared(source: ArrayImages, prepare: Prepare) -> ArrayImages:
+    """Small pictures in memory brought to their size once, instead of in every epoch."""
+    height, width = prepare.size
+    if len(source) * height * width * prepare.channels > MEMORY:
+        return source
+    images = np.stack([prepare(source[index])[0] for index in range(len(source))])
+    return ArrayImages(images, source.labels, source.classes)
 
 
 def images_for_keras(images: np.ndarray, pixels: tuple[float, float]) -> np.ndarray:

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from kerasarch.errors import BackendError
+from kerasarch.training.user_cache import cached_file
 from kerasarch.typing import BACKENDS, EXTRAS
 
 PACKAGES = (
     "kerasarch", "keras", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "torch", "numpy", "ml-dtypes", "grain",
     "h5py", "pillow", "scikit-learn", "matplotlib", "tensorflow-datasets", "safetensors", "huggingface-hub",
 )  # fmt: skip
+# What TensorFlow reads while it is imported, which Keras does on other backends too; what the user has set stands.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # no greeting
+# Without oneDNN, which TensorFlow leaves off on processors that lack AVX-512, its convolutions take four times as long.
+_ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 def environment() -> dict[str, Any]:
@@ -78,6 +83,22 @@ def choose_backend(wanted: str | None) -> str:
         have = f"Installed: {', '.join(installed)}." if installed else "No backend is installed."
         raise BackendError(f"backend {backend} is not installed. Install it: {_command(backend)}. {have}")
     return backend
+
+
+def backend_settings(name: str) -> dict[str, str]:
+    """Return the environment variables that make Keras run on a backend, those apart that are set already."""
+    settings = _QUIET | (_ONEDNN if name == "tensorflow" else {})
+    return {key: value for key, value in settings.items() if key not in os.environ} | {"KERAS_BACKEND": name}
+
+
+def set_backend(name: str) -> None:
+    """Make this process's Keras, which is still to be imported, run on a backend that `choose_backend` returned."""
+    os.environ.update(backend_settings(name))
+
+
+def compiled_programs() -> Path:
+    """Return the folder, in the user's cache, of programs that were compiled for a processor like this one."""
+    return cached_file("compiled", platform.machine(), (_cpu(), platform.system()), "")
 
 
 def _running() -> str | None:

@@ -14,9 +14,10 @@ from kerasarch.errors import KerasarchError, RunError, UsageError
 from kerasarch.recipe import Recipe
 from kerasarch.runs.active import MONITOR, ActiveRun
 from kerasarch.runs.atomic import plain, write_json
-from kerasarch.runs.environment import choose_backend, environment
+from kerasarch.runs.environment import choose_backend, compiled_programs, environment, set_backend
 from kerasarch.runs.folder import ENVIRONMENT, RESULT, RunFolder, now, process
 from kerasarch.runs.forwarding import logging_to, warnings_to
+from kerasarch.runs.greeting import without_greeting
 from kerasarch.runs.interruption import Checked, Interrupted
 
 
@@ -268,10 +269,11 @@ def _carry_out(
         )  # fmt: skip
         with active.watch.listening(), warnings_to(active), logging_to(active):
             _prepare(backend, request)
-            from kerasarch import backends
+            with without_greeting():
+                from kerasarch import backends
             from kerasarch.backends.seeding import set_random_seed
 
-            backends.prepare()
+            backends.prepare(compiled_programs())
             set_random_seed(request.seed)
             result = dict(recipe.call(active, values))
             active.watch.stop_if_asked()
@@ -337,7 +339,7 @@ def _finish(
 
 
 def _prepare(backend: str, request: Request) -> None:
-    os.environ["KERAS_BACKEND"] = backend
+    set_backend(backend)
     if request.devices is not None and "keras" not in sys.modules:
         hidden = request.devices.lower() == "cpu"
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if hidden else request.devices
@@ -345,7 +347,6 @@ def _prepare(backend: str, request: Request) -> None:
             os.environ["JAX_PLATFORMS"] = "cpu"
     if request.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _address(name: str, source: Path | None) -> str:

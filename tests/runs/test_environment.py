@@ -1,0 +1,86 @@
+"""What a run sets up before and while Keras is imported."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from kerasarch.runs.environment import backend_settings, compiled_programs
+from kerasarch.runs.greeting import without_greeting
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    """No variable of TensorFlow's is set."""
+    for name in [name for name in os.environ if name.startswith("TF_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize(("backend", "onednn"), [("jax", None), ("tensorflow", "1"), ("torch", None)])
+def test_settings_of_a_backend(backend, onednn):
+    settings = backend_settings(backend)
+    assert settings["KERAS_BACKEND"] == backend
+    assert settings.get("TF_ENABLE_ONEDNN_OPTS") == onednn
+
+
+@pytest.mark.usefixtures("clean")
+def test_what_the_user_has_set_stands(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert "TF_ENABLE_ONEDNN_OPTS" not in backend_settings("tensorflow")
+
+
+def test_the_greeting_is_left_out_and_all_else_is_given(capfd):
+    with without_greeting():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"I0000 00:00:1795302439.718791   22253 port.cc:153] oneDNN custom operations are on.\n")
+        os.write(2, b"E0000 00:00:1795302439.718791   22253 cuda.cc:1] no driver\n")
+        print("from Python", file=sys.stderr)
+    lines = capfd.readouterr().err.splitlines()
+    assert sorted(lines) == ["E0000 00:00:1795302439.718791   22253 cuda.cc:1] no driver", "from Python"]
+
+
+def test_held_lines_survive_an_error(capfd):
+    with pytest.raises(ZeroDivisionError), without_greeting():
+        os.write(2, b"no library\n") / 0
+    assert capfd.readouterr().err == "no library\n"
+
+
+PROGRAM = textwrap.dedent("""
+    import json, sys
+    from pathlib import Path
+    import jax
+    from kerasarch import backends
+    backends.prepare(Path(sys.argv[1]))
+    jax.jit(lambda x: jax.scipy.linalg.expm(x))(jax.numpy.ones((8, 8)))
+    print(json.dumps(jax.config.jax_compilation_cache_dir))
+""")
+
+
+def prepared(folder, **environment):
+    """Return the folder that JAX keeps its programs in after a compilation in a process of its own."""
+    environment = os.environ | {"KERAS_BACKEND": "jax"} | environment
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_jax_keeps_its_programs(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    folder = tmp_path / "kerasarch" / "compiled"
+    assert prepared(folder) == str(folder)
+    assert any(folder.glob("*-cache"))
+    assert prepared(folder, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine")) == str(tmp_path / "mine")
+    (tmp_path / "a-file").touch()
+    assert prepared(tmp_path / "a-file" / "below") is None  # cannot be made: JAX goes on without
+
+
+def test_programs_lie_in_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert compiled_programs().parent == tmp_path / "kerasarch" / "compiled"
