@@ -31,6 +31,13 @@ GRID_CELL = 64
 )
 @click.option("--labels", metavar="A,B,...", help="Classes to draw in turn, by number or name. [default: all]")
 @click.option("--truncation", type=float, default=1.0, help="Above 0, at most 1: less is less varied. [default: 1]")
+@click.option(
+    "--prompt",
+    "prompts",
+    metavar="TEXT",
+    multiple=True,
+    help="Caption to draw, for a run that learned from captions; may be repeated.",
+)
 @click.option("--guidance", type=float, metavar="NUMBER", help="Weight of the class, for a diffusion run; 1 is none.")
 @click.option("--steps", type=int, metavar="N", help="Questions to the network a picture, for a diffusion run.")
 @click.option(
@@ -65,6 +72,7 @@ def command(
     out: Path,
     labels: str | None,
     truncation: float,
+    prompts: tuple[str, ...],
     guidance: float | None,
     steps: int | None,
     separate: Path | None,
@@ -95,7 +103,7 @@ def command(
     given = read_pictures(source) if source is not None else None
     model = load_sampler(path, folder, backend)
     diffusion = {name: value for name, value in (("guidance", guidance), ("steps", steps)) if value is not None}
-    images = draw(model, count, seed, labels, truncation, given, reverse, diffusion)
+    images = draw(model, count, seed, labels, truncation, given, reverse, diffusion, prompts)
 
     from kerasarch.runs.pictures import enlarged, tile, write_picture
 
@@ -194,14 +202,20 @@ def draw(
     given: Sequence[Any] | None,
     reverse: bool,
     diffusion: Mapping[str, Any],
+    prompts: Sequence[str] = (),
 ) -> list[Any]:
     """Draw or translate pictures.
 
     Raises:
         UsageError: An option does not fit the model.
     """
-    from kerasarch.generation import DiffusionSampler
+    from kerasarch.generation import CaptionSampler, DiffusionSampler
     from kerasarch.models import Translator
+
+    if prompts and not isinstance(model, CaptionSampler):
+        raise UsageError("--prompt is for runs that learned from captions; this one did not. See --labels.")
+    if prompts and labels is not None:
+        raise UsageError("--prompt and --labels exclude each other: give captions, or names of those it shows.")
 
     if diffusion and not isinstance(model, DiffusionSampler):
         raise UsageError(f"--{next(iter(diffusion))} is for diffusion runs, which draw in steps; this one does not.")
@@ -214,12 +228,13 @@ def draw(
     if given is not None or reverse:
         raise UsageError("--input and --reverse are for runs that translate pictures; this one draws them from noise.")
     chosen = read_labels(labels, model.class_names)
-    if not diffusion:
+    if not diffusion and not prompts:
         return list(model.sample(count, seed, chosen, truncation))
     if truncation != 1:
         raise UsageError("--truncation does not apply to diffusion runs; --guidance makes pictures more typical.")
     plan = model.plan(steps=diffusion.get("steps"))
-    return list(model.draw(count, seed, chosen, plan=plan, guidance=diffusion.get("guidance")))
+    how = {"plan": plan, "guidance": diffusion.get("guidance"), **({"captions": prompts} if prompts else {})}
+    return list(model.draw(count, seed, chosen, **how))
 
 
 def read_labels(text: str | None, names: Sequence[str] | None) -> list[int] | None:

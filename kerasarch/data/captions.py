@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 from kerasarch.data.decode import decode, with_channels
+from kerasarch.data.folder import FileImages, checked_files
+from kerasarch.data.splits import ImageSplits, check_fractions, stratified
 from kerasarch.errors import DataError, UsageError
 
 logger = logging.getLogger("kerasarch")
@@ -68,6 +70,45 @@ def read_captions(folder: str | Path) -> dict[Path, str]:
             f"{root}: no pictures with captions. Expected metadata.jsonl, captions.txt, or a.txt beside a.png."
         )
     return found
+
+
+def has_captions(folder: str | Path) -> bool:
+    """Whether a folder holds captions of pictures in one of the forms above."""
+    root = Path(folder).expanduser()
+    if (root / "metadata.jsonl").is_file() or (root / "captions.txt").is_file():
+        return True
+    return any(path.suffix.lower() in ENDINGS and path.with_suffix(".txt").is_file() for path in root.rglob("*"))
+
+
+def split_captioned(folder: str | Path, *, seed: int = 0, validation: float = 0.2, strict: bool = False) -> ImageSplits:
+    """Read a folder of captioned pictures as one of labelled ones, whose classes are the different captions.
+
+    Args:
+        folder: As for `read_captions`.
+        seed: Of the split.
+        validation: Part of the pictures to hold out; copies of a picture stay together.
+        strict: Refuse unreadable files instead of leaving them out, which is logged.
+
+    Returns:
+        The parts; nothing is decoded yet.
+
+    Raises:
+        UsageError: There is no such folder, or nothing would be left to learn from.
+        DataError: There are no captions, or too few readable pictures.
+    """
+    check_fractions(validation, None)
+    captions = read_captions(folder)
+    images, skipped = checked_files(list(captions), strict=strict)
+    for reason in skipped:
+        logger.warning("%s; it is left out.", reason)
+    texts = [captions[path] for path in images.paths]
+    classes = tuple(dict.fromkeys(texts))
+    numbers = {text: number for number, text in enumerate(classes)}
+    labelled = FileImages(images.paths, np.array([numbers[text] for text in texts]), classes, images.identity())
+    # Few captions occur twice: the split does not look at them.
+    places = stratified(np.zeros(len(texts), np.int64), (validation,), seed=seed, identity=labelled.identity())
+    train, held_out = (labelled.subset(part) for part in places)
+    return ImageSplits(Path(folder).resolve().name, classes, train, held_out, None, skipped)
 
 
 def load_captioned(folder: str | Path, size: tuple[int, int], *, strict: bool = False) -> CaptionedPictures:

@@ -140,19 +140,36 @@ def read_files(root: Path, *, strict: bool = False) -> tuple[FileImages, tuple[s
     Raises:
         DataError: There are no images, or (``strict``) there is an unreadable file.
     """
-    listed, skipped = list(_files(root)), []
+    images, skipped = checked_files(list(_files(root)), strict=strict)
+    if not len(images):
+        raise DataError(f"{root} holds no readable images; {len(skipped)} files are unreadable. Put pictures there.")
+    return FileImages(images.paths, images.labels, (root.name,), images.identity()), skipped
+
+
+def checked_files(paths: Sequence[Path], *, strict: bool = False) -> tuple[FileImages, tuple[str, ...]]:
+    """Check files once.
+
+    Args:
+        paths: The files.
+        strict: Raise at the first file that cannot be read instead of skipping it.
+
+    Returns:
+        The readable images, in this order, as one class; and the files that were left out, with their reasons.
+
+    Raises:
+        DataError: (``strict``) There is an unreadable file.
+    """
+    skipped: list[str] = []
     found: list[tuple[Path, bytes]] = []
-    for path, (digest, reason) in zip(listed, _checks(listed), strict=True):
+    for path, (digest, reason) in zip(paths, _checks(list(paths)), strict=True):
         if not reason:
             found.append((path, digest))
         elif strict:
             raise DataError(f"{reason}. Remove the file, or load without strict to skip it.")
         else:
             skipped.append(reason)
-    if not found:
-        raise DataError(f"{root} holds no readable images; {len(skipped)} files are unreadable. Put pictures there.")
     labels = np.zeros(len(found), np.int64)
-    images = FileImages([path for path, _ in found], labels, (root.name,), [digest for _, digest in found])
+    images = FileImages([path for path, _ in found], labels, ("images",), [digest for _, digest in found])
     return images, tuple(skipped)
 
 

@@ -1,5 +1,6 @@
 """Generation: diffusion processes and their samplers."""
 
+from kerasarch.generation.caption_sampler import CaptionSampler
 from kerasarch.generation.denoise import DenoisingStep, denoise
 from kerasarch.generation.diffusion_sampler import DiffusionSampler
 from kerasarch.generation.flow import Flow
@@ -15,6 +16,7 @@ from kerasarch.generation.text_to_image import TextToImage
 __all__ = [
     "METHODS",
     "SAMPLERS",
+    "CaptionSampler",
     "DenoisingStep",
     "DiffusionSampler",
     "Flow",

@@ -112,8 +112,33 @@ class DiffusionSampler(Sampler):
         Returns:
             uint8, ``(count, height, width, channels)``.
         """
-        plan, guidance = plan or self.plan(), self.guidance if guidance is None else guidance
         given = self.labels_for(count, labels)
+        return self.draw_under(count, seed, given, plan=plan, guidance=guidance, watch=watch)
+
+    def draw_under(
+        self,
+        count: int,
+        seed: int,
+        given: np.ndarray | None,
+        *,
+        plan: Plan | None = None,
+        guidance: float | None = None,
+        watch: Callable[[int, np.ndarray, np.ndarray], Any] | None = None,
+    ) -> np.ndarray:
+        """Draw pictures under conditions.
+
+        Args:
+            count: How many.
+            seed: Same seed, same pictures.
+            given: What the network gets besides samples and times, ``(count, ...)``, or None.
+            plan: As for `draw`.
+            guidance: As for `draw`.
+            watch: As for `draw`.
+
+        Returns:
+            uint8, ``(count, height, width, channels)``.
+        """
+        plan, guidance = plan or self.plan(), self.guidance if guidance is None else guidance
         stepper = self.stepper(guidance != 1)
         found = []
         for start in range(0, count, CHUNK):
@@ -122,7 +147,8 @@ class DiffusionSampler(Sampler):
                 chosen = given[np.arange(start, start + CHUNK) % count]  # a last chunk is filled up
                 conditions["conditions"] = [chosen]
                 if guidance != 1:
-                    conditions |= {"unconditional": [np.full_like(chosen, self.null)], "guidance": guidance}
+                    none = np.broadcast_to(np.asarray(self.null, chosen.dtype), chosen.shape)
+                    conditions |= {"unconditional": [none], "guidance": guidance}
             samples = denoise(stepper, plan, (CHUNK, *self.shape), seed=seed, first=start, watch=watch, **conditions)
             found.append(self.pictures(samples)[: count - start])
         return np.concatenate(found)

@@ -12,6 +12,7 @@ from kerasarch.errors import UsageError
 from kerasarch.models.adapters import add_adapters
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
+from kerasarch.models.captioned_unet import CaptionedUNet
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
 from kerasarch.models.clip_tokenizer import CLIPTokenizer
 from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
@@ -62,6 +63,7 @@ __all__ = [
     "CLIPTextConfig",
     "CLIPTextModel",
     "CLIPTokenizer",
+    "CaptionedUNet",
     "CodeDecoder",
     "CodeSampler",
     "DiT",

@@ -7,7 +7,7 @@ beside the models, as ``Preprocessing`` does, because reading a folder of weight
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,52 @@ class CLIPTokenizer:
         return self._tokenizer.decode(numbers, skip_special_tokens=True).replace(SUFFIX, " ").strip()
 
     @classmethod
+    def learn(cls, texts: Iterable[str], *, size: int = 1024, length: int | None = None) -> "CLIPTokenizer":
+        """Learn which byte pairs to merge from texts: Sennrich et al., 2015 (https://arxiv.org/abs/1508.07909).
+
+        The vocabulary is laid out as CLIP's: all bytes, all bytes at the end of a word, the merged pairs, start and
+        end. So no text has unknown tokens.
+
+        Args:
+            texts: What to learn from.
+            size: Tokens at most, beyond the 514 that are always there the pairs that occur more than once.
+            length: Tokens of a text, start and end included; None for as many as the longest text has, at most 77.
+
+        Raises:
+            DependencyError: The package ``tokenizers`` is missing.
+            UsageError: There is no room for all bytes.
+        """
+        letters = byte_letters()
+        vocabulary = [*letters, *(letter + SUFFIX for letter in letters)]
+        if size < len(vocabulary) + 2:
+            raise UsageError(f"size={size}: the bytes, start and end alone are {len(vocabulary) + 2} tokens.")
+        texts = list(texts)
+        plain = cls({token: number for number, token in enumerate([*vocabulary, START, END])}, [])
+        merges = plain._merges(texts, size)
+        tokens = [*vocabulary, *(first + second for first, second in merges), START, END]
+        made = cls({token: number for number, token in enumerate(tokens)}, merges, length=length or LENGTH)
+        if length is None:
+            used = made(texts)["attention_mask"].sum(axis=1) if texts else np.array([LENGTH])
+            made.length = max(int(used.max()), 3)
+        return made
+
+    def _merges(self, texts: list[str], size: int) -> list[tuple[str, str]]:
+        """Let the package ``tokenizers`` count pairs, over texts that are cut into words as here."""
+        import tokenizers
+
+        counted = tokenizers.Tokenizer(tokenizers.models.BPE(end_of_word_suffix=SUFFIX))
+        counted.normalizer, counted.pre_tokenizer = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
+        letters = byte_letters()
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=size - 2, min_frequency=2, initial_alphabet=letters, end_of_word_suffix=SUFFIX,
+            show_progress=False,
+        )  # fmt: skip
+        counted.train_from_iterator(texts, trainer)
+        merges = json.loads(counted.to_str())["model"]["merges"]
+        pairs = [pair.split() if isinstance(pair, str) else pair for pair in merges]
+        return [(first, second) for first, second in pairs][: size - 2 * len(letters) - 2]
+
+    @classmethod
     def from_folder(cls, folder: str | Path) -> "CLIPTokenizer":
         """Read ``vocab.json`` and ``merges.txt``, or ``tokenizer.json``, with ``tokenizer_config.json`` beside them.
 
@@ -197,6 +243,12 @@ class CLIPTokenizer:
         }.items():
             (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return folder
+
+
+def byte_letters() -> list[str]:
+    """Return the 256 characters that stand for bytes, in CLIP's order: printable ones for themselves, then the rest."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    return [*map(chr, printable), *map(chr, range(256, 256 + 256 - len(printable)))]
 
 
 def _assemble(

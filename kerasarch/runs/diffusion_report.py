@@ -83,20 +83,22 @@ def show_choices(run: Run, sampler: Any, pictures: Pictures, judge: Any) -> None
         run: The run.
         sampler: The trained sampler.
         pictures: What it learned from.
-        judge: The classifier that scores.
+        judge: The classifier that scores; None where there is none.
     """
-    reference = judge(pictures.known().images)[0]
+    reference = judge(pictures.known().images)[0] if judge else None
     count = 32 if run.smoke else COMPARED
 
     def drawn(**how: Any) -> tuple[np.ndarray, dict[str, Any]]:
         began = time.perf_counter()
         images = sampler.draw(count, run.seed, **how)
         seconds = (time.perf_counter() - began) / count
-        features, chances = judge(images)
-        row: dict[str, Any] = {"Frechet distance": metrics.frechet_distance(reference, features)}
-        asked = sampler.labels_for(count, None)
-        if asked is not None:
-            row["class as asked"] = f"{(chances.argmax(axis=1) == asked).mean():.1%}"
+        row: dict[str, Any] = {}
+        if reference is not None:
+            features, chances = judge(images)
+            row["Frechet distance"] = metrics.frechet_distance(reference, features)
+            asked = sampler.labels_for(count, None)
+            if asked is not None:
+                row["class as asked"] = f"{(chances.argmax(axis=1) == asked).mean():.1%}"
         return images, {**row, "seconds a picture": seconds}
 
     if sampler.guidance != 1:

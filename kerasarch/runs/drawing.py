@@ -1,6 +1,8 @@
 """What the generative recipes share at their beginning and end: pictures to learn from, samplers, scores, figures."""
 
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,10 @@ from kerasarch.training.generative_options import GenerativeOptions
 
 SMALL, USUAL = 16, 32
 """Pixels: of the bundled pictures, and of others unless asked for."""
+LEARNABLE = 20
+"""Pictures of a caption from which a classifier can learn it."""
+SHOWN_CAPTIONS = 10
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +28,7 @@ class Pictures:
         channels: 1 or 3.
         options: What was asked for.
         seed: The run's.
+        captions: What each class is called in words, where captions are learned from.
     """
 
     images: Any
@@ -29,6 +36,7 @@ class Pictures:
     channels: int
     options: GenerativeOptions
     seed: int
+    captions: tuple[str, ...] | None = None
 
     @property
     def train(self) -> Any:
@@ -44,6 +52,21 @@ class Pictures:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.train.classes
+
+    @property
+    def judged(self) -> bool:
+        """Whether a classifier can learn the classes: captions that hardly ever occur twice are none."""
+        counts = np.bincount(self.train.labels, minlength=len(self.classes))
+        return self.captions is None or (len(counts) > 1 and int(counts.min()) >= LEARNABLE)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Captions, or names of classes, that the report draws pictures of."""
+        if self.captions is None:
+            return self.classes
+        if self.judged:
+            return self.captions
+        return tuple(dict.fromkeys(self.captions[label] for label in self.held_out.labels))[:SHOWN_CAPTIONS]
 
     def batches(self, batch: int | None = None, *, pixels: tuple[float, float] = (-1.0, 1.0)) -> Any:
         """Return whole batches to train on, from -1 (black) to 1 (white), with their labels.
@@ -88,26 +111,63 @@ class Pictures:
         return pictures_of([self.held_out if held_out else self.train], (self.size, self.size, self.channels))
 
 
-def load_pictures(run: Run, options: GenerativeOptions) -> Pictures:
+def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = False) -> Pictures:
     """Load the pictures that the options name and hold some out.
 
     Args:
         run: The run.
         options: The options.
+        captions: Learn from captions: those of a folder that has some, else the names of the classes.
 
     Raises:
         UsageError: The data are neither a known name nor a file or folder.
         DataError: They are missing or damaged.
     """
     from kerasarch.data import load_images
+    from kerasarch.data.captions import has_captions, split_captioned
     from kerasarch.data.load import BUNDLED
 
-    images = load_images(
-        options.data, seed=run.seed, validation=options.held_out, strict=options.strict, offline=run.offline
-    )
+    part: dict[str, Any] = {"seed": run.seed, "validation": options.held_out, "strict": options.strict}
+    captioned = captions and Path(options.data).expanduser().is_dir() and has_captions(options.data)
+    if captioned:
+        images = split_captioned(options.data, **part)
+    else:
+        images = load_images(options.data, **part, offline=run.offline)
     size = options.image_size or (SMALL if options.data in BUNDLED else USUAL)
     channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
-    return Pictures(images, size, channels, options, run.seed)
+    texts = images.classes if captioned else in_words(options.data, images.classes)
+    return Pictures(images, size, channels, options, run.seed, texts if captions else None)
+
+
+def in_words(data: str, classes: Sequence[str]) -> tuple[str, ...]:
+    """Make a caption of each class's name."""
+    if data == "digits":
+        return tuple(f"a handwritten {DIGITS[int(name)]}" for name in classes)
+    return tuple(name.replace("_", " ").replace("-", " ").strip() for name in classes)
+
+
+def compare_without_judge(run: Run, sampler: Any, pictures: Pictures, inception: Any) -> dict[str, Any]:
+    """Score pictures whose captions no classifier can learn: on Inception's features, if these are there.
+
+    Args:
+        run: The run.
+        sampler: A `kerasarch.models.Sampler`.
+        pictures: What it learned from.
+        inception: `kerasarch.training.inception_features(...)`, or None.
+
+    Returns:
+        ``inception_frechet_distance``, None without Inception; ``frechet_distance`` and ``classes_covered``, None.
+    """
+    from kerasarch import metrics
+
+    distance = None
+    if inception is None:
+        run.say("no scores: too few pictures of each caption for a classifier to learn; --inception gives a distance")
+    else:
+        known = pictures.known().images
+        drawn = sampler.sample(pictures.options.score_count or len(known), run.seed)
+        distance = metrics.frechet_distance(inception(known), inception(drawn))
+    return {"frechet_distance": None, "classes_covered": None, "inception_frechet_distance": distance}
 
 
 def finish_generator(
@@ -118,7 +178,7 @@ def finish_generator(
     *,
     truncations: tuple[float, ...] = (),
     judge: Any = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Save the sampler, show what it draws, and score it.
 
     Args:
@@ -146,6 +206,8 @@ def finish_generator(
     inception = None
     if asked is not None:
         inception = inception_features(None if asked == "imagenet" else asked, offline=run.offline)
+    if not pictures.judged:
+        return compare_without_judge(run, sampler, pictures, inception)
     return evaluate_generator(
         run, sampler, pictures.images, untrained=untrained,
         count=None if run.smoke else pictures.options.score_count, inception=inception, judge=judge,

@@ -7,7 +7,7 @@ import numpy as np
 from kerasarch.errors import UsageError
 from kerasarch.recipe import Run
 from kerasarch.runs.autoencoding import fit_autoencoder, show_reconstructions
-from kerasarch.runs.diffusion import Space
+from kerasarch.runs.diffusion import Captions, Space
 from kerasarch.runs.drawing import Pictures
 
 PIXELS = (-1.0, 1.0)
@@ -50,7 +50,7 @@ def train_latent_autoencoder(
     return figures | show_reconstructions(run, model.reconstruct, pictures, PIXELS)
 
 
-def latents_of(run: Run, autoencoder: Any, pictures: Pictures) -> Space:
+def latents_of(run: Run, autoencoder: Any, pictures: Pictures, captions: Captions | None = None) -> Space:
     """Write all pictures as latent maps, once; they are scaled to unit variance.
 
     Rombach et al., 2021, appendix G (https://arxiv.org/abs/2112.10752). The scale is kept in the autoencoder's config.
@@ -59,9 +59,13 @@ def latents_of(run: Run, autoencoder: Any, pictures: Pictures) -> Space:
         run: The run.
         autoencoder: A trained `kerasarch.models.AutoencoderKL`.
         pictures: What was learned from.
+        captions: What stands beside each map in place of its class.
     """
     from kerasarch import models
     from kerasarch.training import ArrayBatches
+
+    def beside(labels: np.ndarray) -> np.ndarray:
+        return labels.astype("int32") if captions is None else captions.ids[labels]
 
     known, held_out = pictures.known(), pictures.known(held_out=True)
     maps = _encode(autoencoder, known.images, run.seed)
@@ -74,8 +78,8 @@ def latents_of(run: Run, autoencoder: Any, pictures: Pictures) -> Space:
     batch = min(pictures.options.batch, len(train))
     return Space(
         train.shape[1:],
-        ArrayBatches(train, known.labels.astype("int32"), batch=batch, seed=run.seed, drop_remainder=True),
-        ArrayBatches(rest, held_out.labels.astype("int32"), batch=min(batch, len(rest)), shuffle=False),
+        ArrayBatches(train, beside(known.labels), batch=batch, seed=run.seed, drop_remainder=True),
+        ArrayBatches(rest, beside(held_out.labels), batch=min(batch, len(rest)), shuffle=False),
         limit=None,
         decoder=models.LatentDecoder(autoencoder),
     )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kerasarch import models
 from kerasarch.commands.program import program
-from kerasarch.generation import DiffusionSampler, NoiseSchedule
+from kerasarch.generation import CaptionSampler, DiffusionSampler, NoiseSchedule
 from kerasarch.runs.folder import MODEL, RunFolder
 
 
@@ -165,3 +165,28 @@ def test_guidance_and_steps_of_a_diffusion_run(make, sample, tmp_path):
     other = sample(make(models.LatentSampler(conditional(), 4, classes=2)).path, "--steps", 3)
     assert other.exit_code == 2
     assert "diffusion runs" in other.stderr
+    wrong = sample(folder.path, "--prompt", "a cat")
+    assert wrong.exit_code == 2
+    assert "--prompt is for runs that learned from captions" in wrong.stderr
+
+
+def test_captions_are_drawn(make, sample, tmp_path):
+    pytest.importorskip("tokenizers")
+    tokenizer = models.CLIPTokenizer.learn(["black", "white"], length=4)
+    ids = keras.Input((4,), dtype="int32")
+    x, times = keras.Input((4, 4, 1)), keras.Input(())
+    white = keras.ops.cast(keras.ops.equal(ids[:, 1], int(tokenizer("white")["input_ids"][0, 1])), "float32")
+    flat = keras.ops.reshape(white - 0.5, (-1, 1, 1, 1))
+    network = keras.Model([x, times, ids], keras.layers.Dense(1, kernel_initializer="zeros")(x) + flat)
+    sampler = CaptionSampler(
+        network, (4, 4, 1), NoiseSchedule("cosine"), prediction="x0", steps=3, tokenizer=tokenizer,
+        classes=["black", "white"],
+    )  # fmt: skip
+    folder = make(sampler)
+    done = sample(folder.path, "--n", 2, "--prompt", "White", "--prompt", "black", "--separate", "each")
+    assert done.exit_code == 0, done.output
+    assert abs(pixels(tmp_path / "each" / "0000.png").mean() - 191) < 2
+    assert abs(pixels(tmp_path / "each" / "0001.png").mean() - 64) < 2
+    wrong = sample(folder.path, "--prompt", "white", "--labels", "white")
+    assert wrong.exit_code == 2
+    assert "exclude each other" in wrong.stderr

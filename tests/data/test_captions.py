@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasarch.data import load_captioned, read_captions
-from kerasarch.data.captions import fitted
+from kerasarch.data.captions import fitted, has_captions, split_captioned
 from kerasarch.errors import DataError, UsageError
 
 pytestmark = pytest.mark.backend_free
@@ -75,3 +75,33 @@ def test_what_is_wrong_is_said(folder, tmp_path_factory, caplog):
     (folder / "metadata.jsonl").write_text('{"file_name": "a.png"}')
     with pytest.raises(DataError, match="line 1"):
         read_captions(folder)
+
+
+def test_captions_as_classes(tmp_path, caplog):
+    assert not has_captions(tmp_path)
+    words = ["a cat", "a dog", "a cat", "a cow", "a cat"]
+    lines = [{"file_name": f"{number}.png", "text": text} for number, text in enumerate(words)]
+    for number in range(len(words)):
+        Image.new("L", (6, 4), 20 * number).save(tmp_path / f"{number}.png")
+    (tmp_path / "metadata.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    assert has_captions(tmp_path)
+    (tmp_path / "4.png").write_bytes(b"no picture")
+    with caplog.at_level(logging.WARNING, "kerasarch"):
+        found = split_captioned(tmp_path, validation=0.25)
+    assert "4.png" in caplog.text
+    assert found.classes == ("a cat", "a dog", "a cow")
+    assert (len(found.train), len(found.validation)) == (3, 1)
+    seen = {}
+    for part in (found.train, found.validation):
+        seen |= {
+            int(image[0, 0, 0]) // 20: found.classes[label] for image, label in (part[i] for i in range(len(part)))
+        }
+    assert seen == dict(enumerate(words[:4]))
+    with pytest.raises(DataError, match=r"4\.png"):
+        split_captioned(tmp_path, strict=True)
+
+
+def test_captions_beside_pictures_are_found(folder):
+    assert not has_captions(folder)
+    (folder / "a.txt").write_text("a cat")
+    assert has_captions(folder)

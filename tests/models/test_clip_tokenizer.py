@@ -118,3 +118,19 @@ def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(DependencyError, match="pip install"):
         CLIPTokenizer.from_folder(tmp_path / "public")
+
+
+def test_learned_pairs(tmp_path):
+    texts = ["a handwritten three"] * 3 + ["a handwritten seven"] * 2 + ["ein Hütchen"]
+    tokenizer = CLIPTokenizer.learn(texts)
+    assert tokenizer.length == 2 + max(tokenizer([text], length=77)["attention_mask"].sum() - 2 for text in texts)
+    assert tokenizer("a handwritten three")["attention_mask"].sum() == 5  # one token a word, start and end
+    assert tokenizer.decode(tokenizer("A handwritten  SEVEN")["input_ids"][0]) == "a handwritten seven"
+    assert (tokenizer("日本語 🐈", length=77)["input_ids"][0, 1:4] != tokenizer.end).all()  # nothing is unknown
+    small = CLIPTokenizer.learn(texts, size=516, length=20)
+    assert (len(small), len(small.merges), small.length) == (516, 2, 20)
+    longer = CLIPTokenizer.learn(texts, length=40)
+    theirs = transformers.CLIPTokenizer.from_pretrained(str(longer.write(tmp_path / "learned")))
+    same(longer, theirs)
+    with pytest.raises(UsageError, match="514 tokens"):
+        CLIPTokenizer.learn(texts, size=500)

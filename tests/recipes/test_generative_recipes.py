@@ -58,6 +58,30 @@ def test_smoke_and_sample(tmp_path, monkeypatch, recipe):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("judged", [True, False])
+def test_captions_are_learned_and_drawn(tmp_path, monkeypatch, judged):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    data = tmp_path / "data"
+    data.mkdir()
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(60):
+        words = ("a bright square", "a dark square")[number % 2] + ("" if judged else f" of shade {number}")
+        lines.append({"file_name": f"{number}.png", "text": words})
+        grey = rng.integers(150, 255) if number % 2 == 0 else rng.integers(0, 100)
+        Image.new("L", (16, 16), int(grey)).save(data / f"{number}.png")
+    (data / "metadata.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    small = ("--image-size", 16, "--batch", 16)
+    call("run", "latent-diffusion", "--captions", "--data", data, "--smoke", "--out", tmp_path / "runs", *small)
+    (found,) = (tmp_path / "runs").glob("*/*/result.json")
+    result = json.loads(found.read_text())["result"]
+    assert (result["frechet_distance"] is not None) == judged
+    assert result["held_out_loss"] > 0
+    call("sample", found.parent, "--n", 2, "--prompt", "a bright shade", "--out", tmp_path / "grid.png")
+    assert np.asarray(Image.open(tmp_path / "grid.png")).std() > 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp"])
 def test_all_digits_are_drawn(tmp_path, recipe):
     call("run", recipe, "--out", tmp_path)
