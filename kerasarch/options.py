@@ -149,6 +149,15 @@ def _wrong() -> Any:
     raise ValueError
 
 
+def as_typed(value: Any) -> str:
+    """Write an option's value as it would be typed."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+
+
 def options_of(function: Callable[..., Any], texts: Mapping[str, str]) -> dict[str, Option]:
     """Read the options from a recipe's signature.
 

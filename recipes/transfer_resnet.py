@@ -12,7 +12,7 @@ from kerasarch.training import TransferOptions
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # As coarse, narrow and soft as the digits, which are pictures of 8 x 8 pixels.
-DRAWING: dict[str, Any] = {"per_class": 300, "characters": LETTERS, "slant": 0.5, "width": (0.6, 1.0), "blur": 0.7}
+DRAWING: dict[str, Any] = {"per_class": 240, "characters": LETTERS, "slant": 0.5, "width": (0.6, 1.0), "blur": 0.7}
 SMALL = "resnet8_small"
 Variant = Literal[
     "resnet8_small", "resnet20_small", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
@@ -140,6 +140,7 @@ def _letters(run: Run, variant: str, size: int, epochs: int) -> Path:
         keras.optimizers.AdamW(rate, weight_decay=1e-4),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=backends.jit_long_training(),
     )
     run.fit("letters", model, data, epochs=epochs)
     kept = run.dir / "letters.weights.h5"

@@ -5,8 +5,6 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if os.environ["KERAS_BACKEND"] == "tensorflow":
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in runs: its convolutions are several times faster
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

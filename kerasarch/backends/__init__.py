@@ -13,6 +13,7 @@ if _NAME == "jax":
     from kerasarch.backends.jax import (
         device_names,
         generator_states,
+        jit_long_training,
         lay_out_kernel,
         memory_peak,
         name,
@@ -29,6 +30,7 @@ elif _NAME == "tensorflow":
     from kerasarch.backends.tensorflow import (
         device_names,
         generator_states,
+        jit_long_training,
         lay_out_kernel,
         memory_peak,
         name,
@@ -44,6 +46,7 @@ elif _NAME == "torch":
     from kerasarch.backends.torch import (
         device_names,
         generator_states,
+        jit_long_training,
         lay_out_kernel,
         memory_peak,
         name,
@@ -65,6 +68,7 @@ __all__ = [
     "differentiate",
     "evaluation_step",
     "generator_states",
+    "jit_long_training",
     "lay_out_kernel",
     "memory_peak",
     "name",

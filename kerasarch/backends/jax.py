@@ -15,7 +15,7 @@ def name() -> str:
     return "jax"
 
 
-def prepare(compiled: Path | None = None) -> None:
+def prepare(compiled: Path | None = None, *, quick: bool = False) -> None:
     """Set up a process for a run: random numbers whose programs compile quickly, and a place to keep programs.
 
     JAX's newer scheme of random numbers, made for arrays that are spread over devices, takes XLA's CPU compiler up to
@@ -24,8 +24,11 @@ def prepare(compiled: Path | None = None) -> None:
     Args:
         compiled: Folder in which compiled programs are kept for later runs, unless JAX is set to another one. A program
             takes some kilobytes.
+        quick: The process computes little: programs are compiled in half the time, to run more slowly.
     """
     jax.config.update("jax_threefry_partitionable", False)
+    if quick:
+        jax.config.update("jax_disable_most_optimizations", True)
     if compiled is None or jax.config.values["jax_compilation_cache_dir"] or not _writable(compiled):
         return
     jax.config.update("jax_compilation_cache_dir", str(compiled))
@@ -38,6 +41,11 @@ def _writable(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.W_OK)
+
+
+def jit_long_training() -> bool | str:
+    """Return ``jit_compile`` for thousands of steps of one shape: Keras' own choice, which is to compile."""
+    return "auto"
 
 
 def version() -> str:

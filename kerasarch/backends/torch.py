@@ -12,12 +12,18 @@ def name() -> str:
     return "torch"
 
 
-def prepare(compiled: Path | None = None) -> None:
+def prepare(compiled: Path | None = None, *, quick: bool = False) -> None:
     """Set up a process for a run: there is nothing to do on this backend.
 
     Args:
         compiled: Folder for compiled programs, which this backend does not keep.
+        quick: The process computes little, which changes nothing on this backend.
     """
+
+
+def jit_long_training() -> bool | str:
+    """Return ``jit_compile`` for thousands of steps of one shape: Keras' own choice, as compiling takes minutes."""
+    return "auto"
 
 
 def version() -> str:

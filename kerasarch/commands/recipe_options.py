@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kerasarch.options import Option
+from kerasarch.options import Option, as_typed
 from kerasarch.recipe import Recipe
 
 PREFIX = "recipe__"
@@ -47,14 +47,7 @@ def meaning(option: Option) -> str:
 
 def default(option: Option) -> str:
     """Write an option's default as it would be typed."""
-    value = option.default
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return ",".join(str(item) for item in value) or "empty"
-    return str(value) if str(value) else "empty"
+    return as_typed(option.default) or "empty"
 
 
 class RecipeOption(click.Option):

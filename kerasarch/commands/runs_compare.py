@@ -7,7 +7,7 @@ import click
 
 from kerasarch.commands import console
 from kerasarch.commands.run_argument import RunName, out_option, status
-from kerasarch.commands.runs_show import shown
+from kerasarch.options import as_typed
 from kerasarch.runs.folder import RunFolder, find
 
 
@@ -88,7 +88,7 @@ def _say_rows(title: str, rows: list[dict[str, Any]]) -> None:
         return
     console.say()
     results = title == "Metric"
-    write = console.number if results else shown
+    write = console.number if results else as_typed
     cells = [
         (
             row["name"],

@@ -1,12 +1,12 @@
 """``kerasarch runs show RUN``: one run's options, environment and result."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from kerasarch.commands import console
 from kerasarch.commands.run_argument import RunName, age, out_option, status
+from kerasarch.options import as_typed
 from kerasarch.runs.folder import CHECKPOINTS, LOG, MODEL, REPORT, RunFolder, find
 
 
@@ -44,21 +44,12 @@ def command(run: str, out: Path, as_json: bool) -> None:
         console.say()
         console.say(console.heading("Options"))
         options = [
-            (f"--{name.replace('_', '-')}", shown(entry.get("value")), str(entry.get("origin", "")))
+            (f"--{name.replace('_', '-')}", as_typed(entry.get("value")), str(entry.get("origin", "")))
             for name, entry in folder.config.items()
         ]
         console.say(console.table(("option", "value", "from"), options, shrink="value"))
     console.say()
     console.say(_next(folder))
-
-
-def shown(value: Any) -> str:
-    """Write an option's value as it would be typed."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _say_result(folder: RunFolder) -> None:

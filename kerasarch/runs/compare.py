@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasarch.options import as_typed
 from kerasarch.runs import plots
 from kerasarch.runs.atomic import write_file
 from kerasarch.runs.folder import METRICS, RunFolder
@@ -25,20 +26,28 @@ def differing(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
     ]
     names = dict.fromkeys(name for setting in settings for name in setting)
     return [
-        {"setting": name, **{folder.id: setting.get(name) for folder, setting in zip(folders, settings, strict=True)}}
+        {
+            "setting": name,
+            **{folder.id: as_typed(setting.get(name)) for folder, setting in zip(folders, settings, strict=True)},
+        }
         for name in names
         if any(setting.get(name) != settings[0].get(name) for setting in settings)
     ]
 
 
 def results(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    """List what runs found, and how long they took, one column a run."""
+    """List what runs found, and how long they took, one column a run; of two runs also the difference."""
     found = [{**folder.summary()["result"], "seconds": folder.run.get("seconds")} for folder in folders]
     names = dict.fromkeys(name for result in found for name in result)
-    return [
-        {"metric": name, **{folder.id: result.get(name) for folder, result in zip(folders, found, strict=True)}}
-        for name in names
-    ]
+    rows = []
+    for name in names:
+        values = [result.get(name) for result in found]
+        row = {"metric": name, **{folder.id: value for folder, value in zip(folders, values, strict=True)}}
+        if len(values) == 2:
+            numbers = [value for value in values if isinstance(value, (int, float))]
+            row["difference"] = f"{numbers[1] - numbers[0]:+.4g}" if len(numbers) == 2 else ""
+        rows.append(row)
+    return rows
 
 
 def write_comparison(folders: Sequence[RunFolder], path: Path) -> Path:

@@ -17,10 +17,6 @@ PACKAGES = (
     "kerasarch", "keras", "jax", "jaxlib", "tensorflow", "tensorflow-cpu", "torch", "numpy", "ml-dtypes", "grain",
     "h5py", "pillow", "scikit-learn", "matplotlib", "tensorflow-datasets", "safetensors", "huggingface-hub",
 )  # fmt: skip
-# What TensorFlow reads while it is imported, which Keras does on other backends too; what the user has set stands.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # no greeting
-# Without oneDNN, which TensorFlow leaves off on processors that lack AVX-512, its convolutions take four times as long.
-_ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 def environment() -> dict[str, Any]:
@@ -86,9 +82,10 @@ def choose_backend(wanted: str | None) -> str:
 
 
 def backend_settings(name: str) -> dict[str, str]:
-    """Return the environment variables that make Keras run on a backend, those apart that are set already."""
-    settings = _QUIET | (_ONEDNN if name == "tensorflow" else {})
-    return {key: value for key, value in settings.items() if key not in os.environ} | {"KERAS_BACKEND": name}
+    """Return the environment variables that make Keras run on a backend; those that the user has set stand."""
+    # Keras imports TensorFlow on other backends too, where it is installed; its greeting tells nothing.
+    quiet = {} if "TF_CPP_MIN_LOG_LEVEL" in os.environ else {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return quiet | {"KERAS_BACKEND": name}
 
 
 def set_backend(name: str) -> None:

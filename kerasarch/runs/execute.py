@@ -273,7 +273,7 @@ def _carry_out(
                 from kerasarch import backends
             from kerasarch.backends.seeding import set_random_seed
 
-            backends.prepare(compiled_programs())
+            backends.prepare(compiled_programs(), quick=request.smoke)
             set_random_seed(request.seed)
             result = dict(recipe.call(active, values))
             active.watch.stop_if_asked()

@@ -78,7 +78,7 @@ def test_a_run_that_stopped_says_how_to_go_on(call, make):
     assert f"kerasarch resume {folder.id}" in call("show", "latest").stdout
 
 
-def test_two_runs_are_compared_where_they_differ(call, make):
+def test_two_runs_are_compared_where_they_differ(call, make, tmp_path):
     left, right = make(epochs=3, accuracy=0.8), make(epochs=5, accuracy=0.9, backend="torch")
     done = call("compare", left.id, right.id)
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -88,6 +88,10 @@ def test_two_runs_are_compared_where_they_differ(call, make):
     assert not any(row[:1] == ["--data"] for row in rows)
     record = json.loads(call("compare", left.id, right.id, "--json").stdout)
     assert record["options"] == [{"name": "--epochs", "a": 3, "b": 5, "difference": 2}]
+    call("compare", left.id, right.id, "--html", tmp_path / "both.html")
+    page = (tmp_path / "both.html").read_text()
+    assert ">+0.1<" in page
+    assert "difference" in page
 
 
 def test_a_folder_that_is_no_run(call, make, tmp_path):

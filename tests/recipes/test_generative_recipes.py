@@ -75,7 +75,7 @@ def test_captions_are_learned_and_drawn(tmp_path, monkeypatch, judged):
     call("run", "latent-diffusion", "--captions", "--data", data, "--smoke", "--out", tmp_path / "runs", *small)
     (found,) = (tmp_path / "runs").glob("*/*/result.json")
     result = json.loads(found.read_text())["result"]
-    assert (result["frechet_distance"] is not None) == judged
+    assert ("frechet_distance" in result) == judged  # nobody learns a caption from a single picture
     assert result["held_out_loss"] > 0
     call("sample", found.parent, "--n", 2, "--prompt", "a bright shade", "--out", tmp_path / "grid.png")
     assert np.asarray(Image.open(tmp_path / "grid.png")).std() > 0
