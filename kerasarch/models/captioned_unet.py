@@ -25,7 +25,7 @@ class CaptionedUNet(keras.Model):
 
     def __init__(self, unet: keras.Model, encoder: keras.Model, **kwargs: Any):
         # Token numbers and times keep their precision; the networks cast what they take.
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**{"dtype": "float32", "name": "captioned_unet", **kwargs})
         self.unet, self.encoder = unet, encoder
         for part in (unet, encoder):
             if not part.built:
