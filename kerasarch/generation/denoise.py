@@ -33,6 +33,9 @@ class DenoisingStep(keras.Model):
         # The sample and the plan's numbers stay in full precision, whatever the network computes in.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.network, self.guided = network, guided
+        # It has no variables of its own. Unbuilt, Keras would first run it on JAX operation by operation, and compile
+        # each.
+        self.built = network.built
 
     def call(self, batch: dict[str, Any]) -> tuple[Any, ...]:
         """Return the next sample and x0, and the network's output where outputs before have a part in the step.

@@ -131,3 +131,19 @@ def test_weights_of_the_loss():
         got = keras.ops.convert_to_numpy(schedule.weights(times, prediction))
         np.testing.assert_allclose(got, np.minimum(snr, 5) / over, rtol=1e-5)
     assert (keras.ops.convert_to_numpy(schedule.weights(times, "v", gamma=None)) == 1).all()
+
+
+def test_a_network_is_traced_once_and_never_run_by_itself(backend):
+    calls = []
+
+    class Counting(keras.Model):
+        def call(self, inputs):
+            calls.append(type(inputs[0]).__name__)
+            return inputs[0] * 0.5
+
+    network = Counting()
+    network([keras.Input((3,)), keras.Input(())])
+    calls.clear()
+    plan = dpm_solver(SCHEDULE, 4, prediction="x0")
+    denoise(network, plan, (2, 3))
+    assert len(calls) == (4 if backend == "torch" else 1)

@@ -35,6 +35,7 @@ def test_a_quick_trial_caps_epochs_and_steps_and_judges_nothing(recipe_file, tmp
     assert RunFolder(done.folder).run["smoke"] is True
 
 
+@pytest.mark.quick_on("torch")
 @pytest.mark.parametrize("function", ["fsync", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_full_disk_fails_the_run_and_spoils_nothing(recipe_file, tmp_path, monkeypatch, function):
     monkeypatch.setenv("KERASARCH_CHECKPOINT_BATCHES", "4")
@@ -103,6 +104,7 @@ def smallest(tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.quick_on("jax", "torch")
 def test_tensorboard_reads_the_log_and_tensorflow_is_not_imported(smallest, tmp_path, backend):
     code = (
         "import sys; from kerasarch.runs.execute import run; run('smallest.py', tensorboard=True, epochs=2); "
@@ -117,6 +119,7 @@ def test_tensorboard_reads_the_log_and_tensorflow_is_not_imported(smallest, tmp_
     assert [(event.step, event.value) for event in found.Scalars("score")] == [(7, 0.25)]
 
 
+@pytest.mark.quick_on("torch")
 def test_a_run_goes_on_on_another_backend_and_says_so(smallest, tmp_path, backend):
     other = "torch" if backend != "torch" else "jax"
     done = smallest("run", "smallest.py", "--backend", backend, "--devices", "cpu", "--json")
