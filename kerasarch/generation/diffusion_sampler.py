@@ -89,31 +89,19 @@ class DiffusionSampler(Sampler):
             )
         return self.draw(count, seed, labels)
 
-    def draw(
-        self,
-        count: int,
-        seed: int,
-        labels: Sequence[int] | np.ndarray | None = None,
-        *,
-        plan: Plan | None = None,
-        guidance: float | None = None,
-        watch: Callable[[int, np.ndarray, np.ndarray], Any] | None = None,
-    ) -> np.ndarray:
+    def draw(self, count: int, seed: int, labels: Sequence[int] | np.ndarray | None = None, **how: Any) -> np.ndarray:
         """Draw pictures in another way than the sampler's own.
 
         Args:
             count: How many.
             seed: Same seed, same pictures; a longer draw begins with those of a shorter one.
             labels: As for `sample`.
-            plan: From `plan`, or made by a function of ``kerasarch.generation``.
-            guidance: Weight of the class.
-            watch: Called after each step with its number, the samples and x0, of each 32 pictures in turn.
+            **how: ``plan``, ``guidance`` and ``watch``, as for `draw_under`.
 
         Returns:
             uint8, ``(count, height, width, channels)``.
         """
-        given = self.labels_for(count, labels)
-        return self.draw_under(count, seed, given, plan=plan, guidance=guidance, watch=watch)
+        return self.draw_under(count, seed, self.labels_for(count, labels), **how)
 
     def draw_under(
         self,
@@ -131,9 +119,9 @@ class DiffusionSampler(Sampler):
             count: How many.
             seed: Same seed, same pictures.
             given: What the network gets besides samples and times, ``(count, ...)``, or None.
-            plan: As for `draw`.
-            guidance: As for `draw`.
-            watch: As for `draw`.
+            plan: From `plan`, or made by a function of ``kerasarch.generation``; None for the sampler's own.
+            guidance: Weight of the conditions; None for the sampler's own.
+            watch: Called after each step with its number, the samples and x0, of each 32 pictures in turn.
 
         Returns:
             uint8, ``(count, height, width, channels)``.

@@ -44,7 +44,7 @@ def results(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
         values = [result.get(name) for result in found]
         row = {"metric": name, **{folder.id: value for folder, value in zip(folders, values, strict=True)}}
         if len(values) == 2:
-            numbers = [value for value in values if isinstance(value, (int, float))]
+            numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
             row["difference"] = f"{numbers[1] - numbers[0]:+.4g}" if len(numbers) == 2 else ""
         rows.append(row)
     return rows

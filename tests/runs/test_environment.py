@@ -70,3 +70,19 @@ def test_jax_keeps_its_programs(tmp_path, monkeypatch):
 def test_programs_lie_in_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert compiled_programs().parent == tmp_path / "kerasarch" / "compiled"
+
+
+AGAIN = """
+import jax
+from kerasarch import backends
+for quick in (True, False):
+    backends.prepare(quick=quick)
+    print(jax.config.values["jax_disable_most_optimizations"])
+"""
+
+
+@pytest.mark.parametrize(("given", "found"), [("0", ["True", "False"]), ("1", ["True", "True"])])
+def test_a_run_after_a_quick_trial_is_optimised_again(given, found):
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": given}
+    done = subprocess.run([sys.executable, "-c", AGAIN], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == found

@@ -105,7 +105,6 @@ def same(first, second):
             np.testing.assert_array_equal(a[name], b[name])
 
 
-@pytest.mark.quick_on("jax", "torch")
 def test_a_fit_of_ones_own_goes_on_at_its_epoch(start):
     whole = start("plain")
     assert whole.result == {"batches": 30, "epochs": 3, "numbered": 3}

@@ -145,7 +145,6 @@ def test_killed_ten_times_and_resumed(whole, recipe_file, tmp_path, monkeypatch)
     _killed(whole, recipe_file, tmp_path, monkeypatch, kills=10, seed=1)
 
 
-@pytest.mark.quick_on("jax", "torch")
 def test_a_learner_goes_on_within_an_epoch(learner_file, tmp_path, monkeypatch):
     whole = execute.run(learner_file, out=tmp_path / "whole", quiet=True)
     with monkeypatch.context() as patch:

@@ -92,7 +92,6 @@ def test_stages_with_augmented_views_in_the_boundary_cache(compare):
     assert set(compare("stem-stage1:8", augment=True).result) == {"head", "stem-stage1", "epoch"}
 
 
-@pytest.mark.quick_on("torch")
 def test_augmented_batches_in_mixed_precision_with_loss_scaling(compare):
     compare("all:9", augment=True, policy="mixed_float16", staged=False)
 

@@ -30,7 +30,6 @@ def pictures(height, width, channels=3):
     ],
     ids=["tensorflow", "pytorch"],
 )
-@pytest.mark.quick_on("tensorflow", "torch")
 def test_huggingface_both_ways(config, size, tmp_path):
     import transformers
 
