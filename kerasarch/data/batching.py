@@ -13,6 +13,7 @@ from kerasarch.data.decode import check_channels
 from kerasarch.data.mix import Mix
 from kerasarch.data.pipeline import Collate, Prepare, PrepareAugmented
 from kerasarch.data.resumable import ResumableDataset
+from kerasarch.data.shuffle import Shuffled
 from kerasarch.data.source import ArrayImages, ImageSource
 from kerasarch.errors import DataError, UsageError
 
@@ -181,9 +182,10 @@ def batches(
     items = source
     if not augment.changes_pictures and isinstance(source, ArrayImages):
         items = _prepared(source, Prepare(size, channels))
-    dataset, places = (grain.MapDataset.source(some).seed(seed % 2**32) for some in (items, np.arange(len(source))))
+    seed %= 2**32
+    dataset, places = (grain.MapDataset.source(some).seed(seed) for some in (items, np.arange(len(source))))
     if shuffle:
-        dataset, places = dataset.shuffle(), places.shuffle()  # alike: both are the first to draw from the seed
+        dataset, places = Shuffled(dataset, seed), Shuffled(places, seed)
     if augment.changes_pictures:
         dataset = dataset.random_map(PrepareAugmented(size, channels, augment))
     else:

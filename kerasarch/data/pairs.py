@@ -8,6 +8,7 @@ import numpy as np
 from kerasarch.data.batching import PipelineBatches, images_for_keras
 from kerasarch.data.decode import check_channels
 from kerasarch.data.pair_sources import FlipPair, PairSource, PreparePair, picture_of, stack_pairs
+from kerasarch.data.shuffle import Shuffled
 from kerasarch.data.source import ImageSource
 from kerasarch.errors import DataError, UsageError
 
@@ -75,9 +76,10 @@ def pair_batches(
     sizes = _checked(batch, workers, channels, first_size or size, size)
     if not len(source) or (drop_remainder and len(source) < batch):
         raise DataError(f"{len(source)} pairs do not fill a batch of {batch}. Add pairs, or use a smaller batch.")
-    dataset = grain.MapDataset.source(source).seed(seed % 2**32)
+    seed %= 2**32
+    dataset = grain.MapDataset.source(source).seed(seed)
     if shuffle:
-        dataset = dataset.shuffle()
+        dataset = Shuffled(dataset, seed)
     dataset = dataset.map(PreparePair(sizes, channels))
     if flip:
         dataset = dataset.random_map(FlipPair())
@@ -129,7 +131,7 @@ def unpaired_batches(
         )
     seeds = np.random.SeedSequence([seed % 2**32, 0xAB]).generate_state(3)
     endless = [
-        grain.MapDataset.source(source).seed(int(own)).shuffle().map(picture_of).repeat()
+        Shuffled(grain.MapDataset.source(source), int(own)).map(picture_of).repeat()
         for source, own in zip((first, second), seeds[:2], strict=True)
     ]
     dataset = grain.experimental.ZipMapDataset(endless).seed(int(seeds[2])).map(PreparePair(sizes, channels))
