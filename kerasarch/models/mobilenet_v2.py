@@ -78,9 +78,6 @@ class MobileNetV2Config:
             )
 
 
-DETAILS = ("padding", "epsilon")
-"""Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
-
 # Width multipliers with public weights: https://github.com/tensorflow/models/tree/master/research/slim/nets/mobilenet
 VARIANTS: dict[str, MobileNetV2Config] = {
     "mobilenet_v2": MobileNetV2Config(),
@@ -113,8 +110,8 @@ def mobilenet_v2(
         classes: Outputs of the head, which gives logits; None or 0 leaves the pooled features.
         input_shape: Height, width, channels, in this order also under ``channels_first``; height and width may be None.
         weights: None for random ones, ``"imagenet"``, or any source of ``kerasarch.from_pretrained``. The source's
-            details (``DETAILS``) win over the variant's, but must agree with what is in ``overrides``; a head of
-            another number of classes stays fresh.
+            details (``DETAILS`` of ``kerasarch.weights.mobilenet_v2``) win over the variant's, but must agree with what is in
+            ``overrides``; a head of another number of classes stays fresh.
         preprocessing: How pictures are prepared, recorded in the model. None takes what the weights expect, or
             ``INCEPTION``.
         name: Name of the model; the variant's by default.

@@ -86,9 +86,6 @@ class ResNetConfig:
             )
 
 
-DETAILS = ("stride_in_reduction", "stride_last", "zero_padded_pool", "bias", "epsilon")
-"""Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
-
 _BASIC: dict[str, Any] = {"block": "basic", "widths": (64, 128, 256, 512)}
 _SMALL: dict[str, Any] = {"block": "basic", "stem": "small"}
 _CIFAR: dict[str, Any] = {**_SMALL, "stem_width": 16, "widths": (16, 32, 64)}
@@ -145,8 +142,8 @@ def resnet(
         classes: Outputs of the head, which gives logits; None or 0 leaves the pooled features.
         input_shape: Height, width, channels, in this order also under ``channels_first``; height and width may be None.
         weights: None for random ones, ``"imagenet"``, or any source of ``kerasarch.from_pretrained``. The source's
-            details (``DETAILS``) win over the variant's, but must agree with what is in ``overrides``; a head of
-            another number of classes stays fresh.
+            details (``DETAILS`` of ``kerasarch.weights.resnet``) win over the variant's, but must agree with what is in
+            ``overrides``; a head of another number of classes stays fresh.
         preprocessing: How pictures are prepared, recorded in the model. None takes what the weights expect, or
             ``IMAGENET``.
         name: Name of the model; the variant's by default.

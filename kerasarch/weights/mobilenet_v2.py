@@ -10,7 +10,11 @@ from kerasarch.models.mobilenet_v2 import divisible
 from kerasarch.weights.activations import from_huggingface, to_huggingface
 from kerasarch.weights.checkpoint import KERAS_PLACES, TORCH_NAMES, Checkpoint, Identity, Layout
 
+CONFIG = MobileNetV2Config
+PREFIX = "mobilenet_v2."  # of Hugging Face's names in a classifier
 IGNORED = r"num_batches_tracked$"
+DETAILS = ("padding", "epsilon")
+"""Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
 HEADS = {"huggingface": "classifier", "keras": "predictions", "kerasarch": "head"}
 HUGGINGFACE = {
     "model_type": "mobilenet_v2",

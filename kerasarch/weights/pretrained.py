@@ -11,17 +11,14 @@ from kerasarch import models
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import Network
 from kerasarch.models.family import choose
-from kerasarch.models.mobilenet_v2 import DETAILS as MOBILENET_V2_DETAILS
-from kerasarch.models.resnet import DETAILS as RESNET_DETAILS
 from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet, stable_diffusion, transformers_folders
-from kerasarch.weights.checkpoint import Checkpoint, Identity, assign, logger
+from kerasarch.weights.checkpoint import KERAS_PLACES, Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
+# A module has CONFIG, DETAILS, IGNORED, HEADS, PREFIX, imagenet_name, recognises, identify and tensor_name; where
+# Hugging Face has the family, also HUGGINGFACE and huggingface_config.
 FAMILIES: dict[str, ModuleType] = {"resnet": resnet, "mobilenet_v2": mobilenet_v2}
-CONFIGS: dict[str, type] = {"resnet": models.ResNetConfig, "mobilenet_v2": models.MobileNetV2Config}
-DETAILS: dict[str, tuple[str, ...]] = {"resnet": RESNET_DETAILS, "mobilenet_v2": MOBILENET_V2_DETAILS}
 TRAINING = ("momentum", "dropout")  # matter in training only: the caller's choice
-_PREFIXES = {"resnet": "resnet.", "mobilenet_v2": "mobilenet_v2."}
 
 
 def from_pretrained(
@@ -125,7 +122,7 @@ def build_pretrained(
     """Return a model of this family and config with the weights of a source: ``weights=`` of the builders.
 
     Args:
-        family: ``"resnet"`` or ``"mobilenet_v2"``.
+        family: A name in ``FAMILIES``.
         source: ``"imagenet"`` or a source of ``from_pretrained``.
         config: What the caller asked for; the fields in the family's ``DETAILS`` follow the checkpoint.
         classes: Outputs of the head.
@@ -149,7 +146,7 @@ def build_pretrained(
     if found != family:
         raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
     identity = _identify(family, checkpoint)
-    details = {key: getattr(identity.config, key) for key in DETAILS[family] if key not in fixed}
+    details = {key: getattr(identity.config, key) for key in FAMILIES[family].DETAILS if key not in fixed}
     adapted = dataclasses.replace(config, **details)
     wrong = _differences(adapted, identity.config, ignored=TRAINING)
     if wrong:
@@ -218,7 +215,7 @@ def describe(model: keras.Model) -> tuple[str, Any]:
             f"model.load_weights."
         )
     family = architecture["family"]
-    return family, CONFIGS[family](**architecture["config"])
+    return family, FAMILIES[family].CONFIG(**architecture["config"])
 
 
 def _differences(ours: Any, theirs: Any, ignored: tuple[str, ...] = ()) -> str:
@@ -252,7 +249,7 @@ def _identify(family: str, checkpoint: Checkpoint) -> Identity:
     architecture = checkpoint.config["architecture"]
     preprocessing = checkpoint.config.get("preprocessing")
     return Identity(
-        CONFIGS[family](**architecture["config"]),
+        FAMILIES[family].CONFIG(**architecture["config"]),
         architecture["classes"],
         architecture["channels"],
         models.Preprocessing(**preprocessing) if preprocessing else models.IMAGENET,
@@ -268,14 +265,14 @@ def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **argumen
 
 def _load(model: keras.Model, family: str, config: Any, checkpoint: Checkpoint) -> None:
     module = FAMILIES[family]
-    prefix = _PREFIXES[family]
+    prefix = module.PREFIX
     if not any(name.startswith(prefix) for name in checkpoint.tensors):
         prefix = ""
     if checkpoint.layout == "kerasarch":
 
         def name_of(path: str) -> str:
             layer, variable = path.rsplit("/", 1)
-            return f"{layer}/{resnet.KERAS_PLACES[variable]}"
+            return f"{layer}/{KERAS_PLACES[variable]}"
     else:
 
         def name_of(path: str) -> str:

@@ -8,7 +8,11 @@ from kerasarch.models import CAFFE, IMAGENET, INCEPTION, ResNetConfig
 from kerasarch.weights.activations import from_huggingface, to_huggingface
 from kerasarch.weights.checkpoint import KERAS_PLACES, TORCH_NAMES, Checkpoint, Identity, Layout
 
+CONFIG = ResNetConfig
+PREFIX = "resnet."  # of Hugging Face's names in a classifier
 IGNORED = r"num_batches_tracked$"  # a counter that only training with a cumulative average would use
+DETAILS = ("stride_in_reduction", "stride_last", "zero_padded_pool", "bias", "epsilon")
+"""Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
 HEADS = {"huggingface": "classifier.1", "timm": "fc", "keras": "predictions", "kerasarch": "head"}
 HUGGINGFACE = {"model_type": "resnet", "classifier": "ResNetForImageClassification", "backbone": "ResNetModel"}
 _KERAS_EPSILON = 1.001e-5
