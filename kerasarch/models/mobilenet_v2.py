@@ -110,8 +110,8 @@ def mobilenet_v2(
         classes: Outputs of the head, which gives logits; None or 0 leaves the pooled features.
         input_shape: Height, width, channels, in this order also under ``channels_first``; height and width may be None.
         weights: None for random ones, ``"imagenet"``, or any source of ``kerasarch.from_pretrained``. The source's
-            details (``DETAILS`` of ``kerasarch.weights.mobilenet_v2``) win over the variant's, but must agree with what is
-            in ``overrides``; a head of another number of classes stays fresh.
+            details (``DETAILS`` of ``kerasarch.weights.mobilenet_v2``) win over the variant's, but must agree with
+            what is in ``overrides``; a head of another number of classes stays fresh.
         preprocessing: How pictures are prepared, recorded in the model. None takes what the weights expect, or
             ``INCEPTION``.
         name: Name of the model; the variant's by default.
