@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from kerasarch.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from kerasarch import data, layers, models, training, weights
+    from kerasarch import data, inspection, layers, models, training, weights
     from kerasarch.runs.execute import run
     from kerasarch.weights import from_pretrained, to_pretrained
 
 __version__ = "0.1.0"
-__all__ = ["data", "from_pretrained", "layers", "models", "run", "to_pretrained", "training", "weights"]
+__all__ = ["data", "from_pretrained", "inspection", "layers", "models", "run", "to_pretrained", "training", "weights"]
 
 _HOMES = {
     "data": ".data",
     "from_pretrained": "weights",
+    "inspection": ".inspection",
     "layers": ".layers",
     "models": ".models",
     "run": "runs.execute",

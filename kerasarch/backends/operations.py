@@ -110,7 +110,29 @@ def attend(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool =
     Returns:
         ``(B, T, heads, width)``.
     """
+    if any(isinstance(tensor, keras.KerasTensor) for tensor in (query, key, value)):
+        return Attend(causal).symbolic_call(query, key, value, mask)
     return _attend(query, key, value, mask, causal)
 
 
-__all__ = ["attend", "convolve", "convolve_depthwise", "convolve_transposed", "moments", "normalize_batch"]
+class Attend(keras.Operation):
+    """Attention as an operation of Keras' graphs, where tensors hold no numbers yet; see `attend`.
+
+    Args:
+        causal: As there.
+    """
+
+    def __init__(self, causal: bool = False):
+        super().__init__()
+        self.causal = causal
+
+    def call(self, query: Any, key: Any, value: Any, mask: Any = None) -> Any:
+        """Apply attention."""
+        return _attend(query, key, value, mask, self.causal)
+
+    def compute_output_spec(self, query: Any, key: Any, value: Any, mask: Any = None) -> keras.KerasTensor:
+        """Return shape and type of the result."""
+        return keras.KerasTensor((*query.shape[:-1], value.shape[-1]), query.dtype)
+
+
+__all__ = ["Attend", "attend", "convolve", "convolve_depthwise", "convolve_transposed", "moments", "normalize_batch"]
