@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "This machine": {
         "models": "List the model families and their variants",
+        "inspect": "Show what each layer of a model is and costs",
         "doctor": "Check versions, backends, devices, plugins and disk",
         "completion": "Print the completion script for your shell",
     },

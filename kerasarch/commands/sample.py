@@ -1,7 +1,5 @@
 """``kerasarch sample RUN``: pictures from the model of a generative run, on any backend."""
 
-import contextlib
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +7,9 @@ from typing import Any
 import click
 
 from kerasarch.commands import console
+from kerasarch.commands.opening import open_file, start
 from kerasarch.commands.run_argument import RunName
-from kerasarch.errors import PluginError, UsageError
+from kerasarch.errors import UsageError
 from kerasarch.runs.folder import MODEL, RunFolder, find
 from kerasarch.typing import BACKENDS
 
@@ -149,48 +148,16 @@ def load_sampler(path: Path, folder: RunFolder, backend: str | None) -> Any:
         WeightsError: The file is damaged, or its classes are not to be found.
         BackendError: The backend is not there.
     """
-    from kerasarch.errors import WeightsError
-    from kerasarch.runs.environment import choose_backend, compiled_programs, set_backend
-    from kerasarch.runs.greeting import without_greeting
+    start(backend or folder.run.get("backend"))
+    from kerasarch import models
 
-    set_backend(choose_backend(backend or folder.run.get("backend")))
-    with without_greeting():
-        import keras
-
-        from kerasarch import backends, models
-
-    backends.prepare(compiled_programs())
-    for name in ("layers", "generation"):
-        importlib.import_module(f"kerasarch.{name}")  # its classes are registered when it is imported
-
-    import_plugins()
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, ImportError) as error:
-        reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        raise WeightsError(
-            f"{path} cannot be opened ({reason}). It may be damaged, or hold classes of another version or of a plugin."
-        ) from error
+    model = open_file(path)
     if not isinstance(model, models.Sampler):
         raise UsageError(
             f"run {folder.id} of {folder.recipe} is no generative run: its {MODEL} is a {type(model).__name__}, which "
             f"draws no pictures. See what it found: kerasarch runs show {folder.id}"
         )
     return model
-
-
-def import_plugins() -> None:
-    """Import what plugins offer as models and layers, which registers their classes. A broken one is passed over."""
-    from kerasarch.registry import KINDS, entries
-
-    for kind in KINDS:
-        if kind == "recipes":
-            continue  # they hold no classes, and may not import Keras
-        for entry in entries(kind):
-            if not entry.builtin:
-                # Whether its classes are needed shows when the file is opened.
-                with contextlib.suppress(PluginError):
-                    entry.load()
 
 
 def draw(

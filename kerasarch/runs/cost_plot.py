@@ -1,0 +1,45 @@
+"""A picture of where a model's parameters, multiply-adds and memory are, and how far its layers see."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from kerasarch.runs.atomic import write_file
+from kerasarch.runs.plots import COLOURS, png_of
+
+PANELS = (("parameters", "parameters"), ("multiply_adds", "multiply-adds"), ("activations", "bytes of outputs"))
+
+
+def write_cost_plot(cost: Any, path: Path) -> None:
+    """Draw three bars a layer, and a line for the receptive field, into a PNG file.
+
+    Args:
+        cost: A `kerasarch.inspection.ModelCost`.
+        path: The file.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    rows = cost.layers
+    figure = Figure(figsize=(max(7.2, 0.2 * len(rows)), 7.2), layout="constrained", dpi=130)
+    panels = figure.subplots(len(PANELS) + 1, sharex=True)
+    places = range(len(rows))
+    for axes, (field, title), colour in zip(panels, PANELS, COLOURS, strict=False):
+        axes.bar(places, [getattr(row, field) or 0 for row in rows], color=colour)
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.yaxis.set_major_formatter(EngFormatter())
+    axes = panels[-1]
+    sizes = [row.receptive_field for row in rows]
+    axes.plot(places, [max(s) if isinstance(s, tuple) else float("nan") for s in sizes], ".-", color=COLOURS[3])
+    for place, seen in enumerate(sizes):
+        if seen == "all":
+            axes.axvspan(place - 0.5, place + 0.5, color=COLOURS[3], alpha=0.15, linewidth=0)
+    axes.set_title("receptive field in pixels (shaded: the whole picture)", fontsize=9, loc="left")
+    axes.set_xticks(list(places), [row.name for row in rows], rotation=90, fontsize=6)
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(axis="y", labelsize=7)
+        axes.margins(x=0.01)
+    figure.suptitle(f"{cost.name}: {cost.parameters:,} parameters, {cost.multiply_adds:,} multiply-adds", fontsize=10)
+    data = base64.b64decode(png_of(figure))
+    write_file(path, lambda file: file.write(data))
