@@ -83,12 +83,32 @@ class CrossAttention(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:  # (B, T, D), (B, S, E), (B, T), (B, S)
         """Apply the layer."""
-        source, source_mask = (x, mask) if context is None else (context, context_mask)
+        source, allowed = self._source(x, context, mask, context_mask)
         query, key, value = self._split(self.query(x)), self._split(self.key(source)), self._split(self.value(source))
-        allowed = None if source_mask is None else ops.cast(source_mask, "bool")[:, None, None, :]  # (B, 1, 1, S)
         mixed = operations.attend(query, key, value, mask=allowed, causal=self.causal)  # (B, T, heads, head_width)
         mixed = ops.reshape(mixed, (*ops.shape(x)[:2], self.heads * self.head_width))
         return self.dropout(self.out(mixed), training=training)
+
+    def attention_weights(self, x: Any, context: Any = None, mask: Any = None, context_mask: Any = None) -> Any:
+        """Return with what weight each token takes each value: ``(B, heads, T, S)``, float32, rows that sum to 1.
+
+        ``call`` never has them as a whole, which is why it needs little memory; these are computed for themselves.
+        """
+        source, allowed = self._source(x, context, mask, context_mask)
+        query, key = self._split(self.query(x)), self._split(self.key(source))
+        scores = ops.cast(ops.einsum("bthd,bshd->bhts", query * self.head_width**-0.5, key), "float32")
+        if self.causal:
+            tokens = ops.arange(ops.shape(x)[1])
+            past = (tokens[:, None] >= tokens)[None, None]
+            allowed = past if allowed is None else ops.logical_and(past, allowed)
+        if allowed is not None:
+            scores = ops.where(allowed, scores, -1e30)
+        return ops.softmax(scores, axis=-1)
+
+    def _source(self, x: Any, context: Any, mask: Any, context_mask: Any) -> tuple[Any, Any]:
+        """Return what is attended to, and where that is allowed: ``(B, 1, 1, S)`` or None."""
+        source, source_mask = (x, mask) if context is None else (context, context_mask)
+        return source, None if source_mask is None else ops.cast(source_mask, "bool")[:, None, None, :]
 
     def _split(self, x: Any) -> Any:  # (B, T, heads * head_width) -> (B, T, heads, head_width)
         return ops.reshape(x, (*ops.shape(x)[:2], self.heads, self.head_width))

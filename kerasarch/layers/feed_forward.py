@@ -21,7 +21,7 @@ def _gelu_sigmoid(x: Any) -> Any:
     return x * ops.sigmoid(1.702 * x)
 
 
-# Name in diffusers: the function, and whether it gates a second half of the hidden units
+# Name, mostly diffusers': the function, and whether it gates a second half of the hidden units
 ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "gelu": (_gelu, False),
     "gelu-approximate": (_gelu_tanh, False),
@@ -30,6 +30,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "geglu-approximate": (_gelu_sigmoid, False),  # not gated, whatever its name says
     "swiglu": (keras.activations.silu, True),
     "linear-silu": (keras.activations.silu, False),
+    "relu": (keras.activations.relu, False),
 }
 
 
@@ -42,8 +43,8 @@ class FeedForward(keras.layers.Layer):
 
     Args:
         activation: A name of diffusers' ``FeedForward``: ``"gelu"``, ``"gelu-approximate"`` (tanh), ``"geglu"``,
-            ``"quick_gelu"`` or ``"geglu-approximate"`` (both ``x sigmoid(1.702 x)``, not gated), ``"swiglu"`` or
-            ``"linear-silu"``.
+            ``"quick_gelu"`` or ``"geglu-approximate"`` (both ``x sigmoid(1.702 x)``, not gated), ``"swiglu"``,
+            ``"linear-silu"`` or ``"relu"``.
         hidden: Hidden units; None for four times the width.
         dropout: Rate behind the activation.
         final_dropout: Whether there is dropout of this rate at the end too.
