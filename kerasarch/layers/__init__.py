@@ -1,5 +1,6 @@
 """Layers, one public layer a file."""
 
+from kerasarch.layers.adaptive_pooling import AdaptiveAveragePooling2D
 from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
@@ -41,6 +42,7 @@ __all__ = [
     "BottleneckBlock",
     "ClassProjection",
     "ConditionalBatchNormalization",
+    "AdaptiveAveragePooling2D",
     "Conv2D",
     "Conv2DTranspose",
     "ConvNorm",

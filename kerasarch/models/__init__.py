@@ -47,6 +47,8 @@ from kerasarch.models.vae import vae_decoder, vae_encoder
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
 from kerasarch.models.vq_vae import code_grid, pixel_cnn, vq_decoder, vq_encoder
 
+from kerasarch.models.vgg import VARIANTS as _VGG
+from kerasarch.models.vgg import VGGConfig, vgg
 FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
     "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2),
@@ -55,6 +57,7 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
 
 __all__ = [
     "CAFFE",
+    "vgg": (vgg, _VGG),
     "FAMILIES",
     "IMAGENET",
     "INCEPTION",
@@ -93,6 +96,7 @@ __all__ = [
     "autoencoder_kl",
     "biggan_discriminator",
     "biggan_generator",
+    "VGGConfig",
     "build",
     "clip_text",
     "code_grid",
@@ -131,6 +135,7 @@ def build(name: str, **arguments: Any) -> Network:
 
     Args:
         name: A family ("resnet" builds its default variant) or a variant ("resnet18").
+    "vgg",
         **arguments: Passed to the family's builder.
 
     Returns:

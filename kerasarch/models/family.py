@@ -60,6 +60,23 @@ def image_input(shape: tuple[int | None, ...]) -> Any:
     return keras.Input((channels, height, width) if first else (height, width, channels), name="pixel_values")
 
 
+def require_size(name: str, shape: tuple[int | None, ...], least: int) -> None:
+    """Refuse pictures of which nothing would be left.
+
+    Args:
+        name: Name of the model, for the message.
+        shape: Height, width, channels; height and width may be None.
+        least: Pixels that height and width need.
+
+    Raises:
+        ShapeError: Height or width is below it.
+    """
+    if any(size is not None and size < least for size in tuple(shape)[:2]):
+        raise ShapeError(
+            f"{name}: pictures need at least {least} pixels in height and width. Received input_shape={tuple(shape)}."
+        )
+
+
 def classifier(
     family: str,
     config: Any,
@@ -71,12 +88,13 @@ def classifier(
     dropout: float = 0.0,
     name: str | None = None,
 ) -> Network:
-    """Return the model: input, body, global average, head.
+    """Return the model: input, body, global average of what are still maps, head.
 
     Args:
         family: Name of the family.
         config: Its frozen config.
-        body: ``(config, tensor) -> tensor``, the part between the pictures and the pooling.
+        body: ``(config, tensor) -> tensor``, the part between the pictures and the pooling; or up to the head, where
+            it gives ``(B, width)``.
         classes: Outputs of the head; None or 0 leaves the pooled features.
         input_shape: Height, width, channels.
         preprocessing: What the weights expect.
@@ -87,7 +105,8 @@ def classifier(
         raise UsageError(f"classes must be 0 (no head) or more. Received classes={classes}.")
     inputs = image_input(input_shape)
     x = body(config, inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)  # (B, width)
+    if len(x.shape) == 4:
+        x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)  # (B, width)
     if classes:
         if dropout:
             x = keras.layers.Dropout(dropout, name="head_dropout")(x)

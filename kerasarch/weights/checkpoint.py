@@ -78,6 +78,21 @@ def to_keras(path: str, tensor: np.ndarray) -> np.ndarray:
     return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (2, 3, 1, 0))
 
 
+def channels_last_columns(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Turn a kernel of PyTorch that reads whole maps into one that reads them channels last, as ours do.
+
+    Args:
+        kernel: ``(outputs, channels * pixels)`` over flattened maps, or ``(outputs, channels, height, width)`` of a
+            convolution that covers them.
+        channels: Channels of the maps.
+
+    Returns:
+        ``(outputs, pixels * channels)``.
+    """
+    maps = kernel.reshape(kernel.shape[0], channels, -1)
+    return maps.transpose(0, 2, 1).reshape(kernel.shape[0], -1)
+
+
 def to_torch(path: str, tensor: np.ndarray) -> np.ndarray:
     """Bring a variable of Keras' layout into PyTorch's, the inverse of ``to_keras``."""
     if not path.endswith("/kernel"):

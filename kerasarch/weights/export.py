@@ -42,6 +42,8 @@ def to_pretrained(model: keras.Model | StableDiffusion, folder: str | Path) -> P
         return transformers_folders.write(model, Path(folder))
     family, config = describe(model)
     module = FAMILIES[family]
+    if not hasattr(module, "HUGGINGFACE"):
+        raise WeightsError(f"{model.name}: Hugging Face has no counterpart of the family {family}. Save as .keras.")
     fields = module.huggingface_config(config)
     kernels = {variable.path: variable for variable in model.weights}
     classes = kernels["head/kernel"].shape[1] if "head/kernel" in kernels else 0

@@ -11,14 +11,28 @@ from kerasarch import models
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import Network
 from kerasarch.models.family import choose
-from kerasarch.weights import diffusers_folders, mobilenet_v2, resnet, stable_diffusion, transformers_folders
+from kerasarch.weights import (
+    diffusers_folders,
+    efficientnet,
+    mobilenet_v2,
+    resnet,
+    stable_diffusion,
+    transformers_folders,
+    vgg,
+)
 from kerasarch.weights.checkpoint import KERAS_PLACES, Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
 # A module has CONFIG, DETAILS, IGNORED, HEADS, PREFIX, imagenet_name, recognises, identify and tensor_name; where
-# Hugging Face has the family, also HUGGINGFACE and huggingface_config.
-FAMILIES: dict[str, ModuleType] = {"resnet": resnet, "mobilenet_v2": mobilenet_v2}
-TRAINING = ("momentum", "dropout")  # matter in training only: the caller's choice
+# Hugging Face has the family, also HUGGINGFACE and huggingface_config; where a tensor and its variable differ in more
+# than name and order of axes, also adapt(checkpoint, model, config), which gives a checkpoint with tensors that fit.
+FAMILIES: dict[str, ModuleType] = {
+    "resnet": resnet,
+    "mobilenet_v2": mobilenet_v2,
+    "efficientnet": efficientnet,
+    "vgg": vgg,
+}
+TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 
 
 def from_pretrained(
@@ -265,6 +279,8 @@ def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **argumen
 
 def _load(model: keras.Model, family: str, config: Any, checkpoint: Checkpoint) -> None:
     module = FAMILIES[family]
+    if checkpoint.layout != "kerasarch" and hasattr(module, "adapt"):
+        checkpoint = module.adapt(checkpoint, model, config)
     prefix = module.PREFIX
     if not any(name.startswith(prefix) for name in checkpoint.tensors):
         prefix = ""

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasarch.errors import DependencyError, UsageError, WeightsError
-from kerasarch.models import Preprocessing
-from kerasarch.weights import mobilenet_v2, resnet
+from kerasarch.models import IMAGENET, Preprocessing
+from kerasarch.weights import efficientnet, mobilenet_v2, resnet, vgg
 from kerasarch.weights.checkpoint import Checkpoint
 from kerasarch.weights.hdf5_files import read_archive, read_hdf5
 from kerasarch.weights.safetensors_files import read_safetensors, read_safetensors_folder
@@ -22,8 +24,13 @@ FORMS = (
 _FILES = {
     **{name: (resnet.KERAS_URL, *entry) for name, entry in resnet.KERAS_FILES.items()},
     **{name: (mobilenet_v2.KERAS_URL, *entry) for name, entry in mobilenet_v2.KERAS_FILES.items()},
+    **{name: (efficientnet.KERAS_URL, *entry) for name, entry in efficientnet.KERAS_FILES.items()},
+    **{name: (f"{vgg.KERAS_URL}{name}/", *entry) for name, entry in vgg.KERAS_FILES.items()},
 }
+# How names of tensors begin at Hugging Face, with a head and without one
+_HUGGINGFACE = ("resnet.", "mobilenet_v2.", "efficientnet.", "embedder.", "embeddings.", "conv_stem.first_conv.")
 DIFFUSERS_STEM = "diffusion_pytorch_model"
+_OURS = re.compile(r"(?:stem|stage\d+|top|head)[_/]")
 # PIL's numbers of resampling filters, as preprocessor_config.json stores them
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
@@ -66,7 +73,7 @@ def open_file(path: Path) -> Checkpoint:
     """
     if path.suffix == ".safetensors":
         tensors = read_safetensors(path)
-        if any(name.startswith(("resnet.", "mobilenet_v2.", "embedder.", "conv_stem.")) for name in tensors):
+        if any(name.startswith(_HUGGINGFACE) for name in tensors):
             raise WeightsError(
                 f"{path}: Hugging Face's tensors need their config.json. Give the folder instead of the file."
             )
@@ -81,8 +88,9 @@ def open_file(path: Path) -> Checkpoint:
 
 
 def _keras_layout(tensors: dict[str, Any]) -> Any:
-    # Ours has layers in layers; keras.applications' models are flat.
-    return "kerasarch" if any(name.count("/") > 1 for name in tensors) else "keras"
+    # Ours has layers in layers, or, where it is flat as keras.applications' models are, names after our groups.
+    ours = all(_OURS.match(name) for name in tensors) or any(name.count("/") > 1 for name in tensors)
+    return "kerasarch" if ours else "keras"
 
 
 def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
@@ -137,11 +145,18 @@ def _huggingface_preprocessing(given: dict[str, Any]) -> Preprocessing:
         size = (size.get("height", side), size.get("width", side))
     elif isinstance(size, int):
         size = (size, size)
-    normalise = given.get("do_normalize", True)
+    mean, std = np.zeros(3), np.ones(3)
+    if given.get("do_normalize", True):
+        mean = np.asarray(given.get("image_mean", IMAGENET.mean))
+        std = np.asarray(given.get("image_std", IMAGENET.std))
+    if given.get("include_top", False):  # EfficientNet's processor divides once more, as its TensorFlow code did
+        std = std * np.asarray(given.get("image_std", IMAGENET.std))
+    if given.get("rescale_offset", False):  # and may subtract 1 before the mean
+        mean = mean + 1.0
     return Preprocessing(
         size=tuple(size),
-        mean=tuple(given.get("image_mean", (0.485, 0.456, 0.406))) if normalise else (0.0, 0.0, 0.0),
-        std=tuple(given.get("image_std", (0.229, 0.224, 0.225))) if normalise else (1.0, 1.0, 1.0),
+        mean=tuple(mean),
+        std=tuple(std),
         scale=float(given.get("rescale_factor", 1 / 255)) if given.get("do_rescale", True) else 1.0,
         interpolation=_RESAMPLING.get(given.get("resample", 2), "bilinear"),
     )

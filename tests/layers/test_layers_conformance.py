@@ -9,6 +9,7 @@ from tests.conformance import Row
 pytestmark = conformance.QUIET
 
 ROWS = [
+    Row("adaptive_average_pooling", lambda **k: layers.AdaptiveAveragePooling2D((2, 3), **k), (5, 4, 2)),
     Row("batch_normalization", lambda **k: layers.BatchNormalization(**k), (3, 4, 2)),
     Row("group_normalization", lambda **k: layers.GroupNormalization(2, **k), (3, 4, 4)),
     Row("conv2d", lambda **k: layers.Conv2D(4, 3, strides=2, padding="same", **k), (5, 6, 3)),

@@ -37,6 +37,19 @@ def mobilenet(dtype=None):
         with_policy("float32")
 
 
+def family(build, shape=(16, 16, 1), **fields):
+    """A small member of a family of classifiers."""
+
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            return build(classes=3, input_shape=shape, **fields)
+        finally:
+            with_policy("float32")
+
+    return make
+
+
 def with_policy(dtype):
     keras.config.set_dtype_policy(dtype or "float32")
 
@@ -98,6 +111,7 @@ def unet(kind, *, context=(), **fields):
 
 
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
+SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
 CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
@@ -108,6 +122,7 @@ ROWS = [
     Row("vq_model", autoencoder(models.VQModel, codes=6), (6, 4, 2), blind=r"key/bias"),
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
+    Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
