@@ -17,11 +17,14 @@ from kerasarch.layers.fourier_times import FourierTimes
 from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
+from kerasarch.layers.layer_scale import LayerScale
 from kerasarch.layers.masked_convolution import MaskedConv2D
 from kerasarch.layers.maxout import Maxout
+from kerasarch.layers.mbconv import MBConv
 from kerasarch.layers.minibatch_stddev import MinibatchStddev
 from kerasarch.layers.modulated_conv import ModulatedConv2D
 from kerasarch.layers.noise_injection import NoiseInjection
+from kerasarch.layers.patch_tokens import PatchTokens
 from kerasarch.layers.pixel_normalization import PixelNormalization
 from kerasarch.layers.pixel_shuffle import PixelShuffle
 from kerasarch.layers.pixel_transformer import PixelTransformer
@@ -30,19 +33,21 @@ from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
 from kerasarch.layers.self_attention_2d import SelfAttention2D
 from kerasarch.layers.spectral_normalization import SpectralNormalization
+from kerasarch.layers.squeeze_excite import SqueezeExcite
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
 from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
+from kerasarch.layers.token_pooling import TokenPooling
 from kerasarch.layers.transformer_block import TransformerBlock
 from kerasarch.layers.transformer_encoder_block import TransformerEncoderBlock
 from kerasarch.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
+    "AdaptiveAveragePooling2D",
     "BasicBlock",
     "BatchNormalization",
     "BottleneckBlock",
     "ClassProjection",
     "ConditionalBatchNormalization",
-    "AdaptiveAveragePooling2D",
     "Conv2D",
     "Conv2DTranspose",
     "ConvNorm",
@@ -61,11 +66,14 @@ __all__ = [
     "GroupNormalization",
     "ImageNormalization",
     "InvertedResidual",
+    "LayerScale",
+    "MBConv",
     "MaskedConv2D",
     "Maxout",
     "MinibatchStddev",
     "ModulatedConv2D",
     "NoiseInjection",
+    "PatchTokens",
     "PixelNormalization",
     "PixelShuffle",
     "PixelTransformer",
@@ -74,9 +82,11 @@ __all__ = [
     "ReflectionPadding",
     "SelfAttention2D",
     "SpectralNormalization",
+    "SqueezeExcite",
     "SymmetricMaxPooling",
     "TimestepEmbedding",
     "TimestepSinusoids",
+    "TokenPooling",
     "TransformerBlock",
     "TransformerEncoderBlock",
     "VectorQuantizer",

@@ -10,6 +10,7 @@ from typing import Any
 
 from kerasarch.errors import UsageError
 from kerasarch.models.adapters import add_adapters
+from kerasarch.models.attention_maps import attention_maps
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.captioned_unet import CaptionedUNet
@@ -20,6 +21,8 @@ from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.dit import DiT, DiTConfig, dit
+from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
+from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
@@ -44,20 +47,24 @@ from kerasarch.models.unet_2d import UNet2DConfig, UNet2DModel, unet_2d
 from kerasarch.models.unet_2d_condition import UNet2DConditionModel, unet_2d_condition
 from kerasarch.models.unet_2d_condition_config import UNet2DConditionConfig
 from kerasarch.models.vae import vae_decoder, vae_encoder
+from kerasarch.models.vgg import VARIANTS as _VGG
+from kerasarch.models.vgg import VGGConfig, vgg
+from kerasarch.models.vit import VARIANTS as _VIT
+from kerasarch.models.vit import ViTConfig, vit
 from kerasarch.models.vq_model import VQModel, VQModelConfig, vq_model
 from kerasarch.models.vq_vae import code_grid, pixel_cnn, vq_decoder, vq_encoder
 
-from kerasarch.models.vgg import VARIANTS as _VGG
-from kerasarch.models.vgg import VGGConfig, vgg
 FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
     "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2),
+    "efficientnet": (efficientnet, _EFFICIENTNET),
+    "vgg": (vgg, _VGG),
+    "vit": (vit, _VIT),
 }
 """Family name to its builder and its table of variants."""
 
 __all__ = [
     "CAFFE",
-    "vgg": (vgg, _VGG),
     "FAMILIES",
     "IMAGENET",
     "INCEPTION",
@@ -72,6 +79,7 @@ __all__ = [
     "DiT",
     "DiTConfig",
     "DiagonalGaussian",
+    "EfficientNetConfig",
     "LatentDecoder",
     "LatentEncoder",
     "LatentSampler",
@@ -88,15 +96,17 @@ __all__ = [
     "UNet2DConditionModel",
     "UNet2DConfig",
     "UNet2DModel",
+    "VGGConfig",
     "VQModel",
     "VQModelConfig",
+    "ViTConfig",
     "accept_raw_pixels",
     "adapt_channels",
     "add_adapters",
+    "attention_maps",
     "autoencoder_kl",
     "biggan_discriminator",
     "biggan_generator",
-    "VGGConfig",
     "build",
     "clip_text",
     "code_grid",
@@ -104,6 +114,7 @@ __all__ = [
     "dcgan_discriminator",
     "dcgan_generator",
     "dit",
+    "efficientnet",
     "features",
     "gan_discriminator",
     "gan_generator",
@@ -124,6 +135,8 @@ __all__ = [
     "unet_2d_condition",
     "vae_decoder",
     "vae_encoder",
+    "vgg",
+    "vit",
     "vq_decoder",
     "vq_encoder",
     "vq_model",
@@ -135,7 +148,6 @@ def build(name: str, **arguments: Any) -> Network:
 
     Args:
         name: A family ("resnet" builds its default variant) or a variant ("resnet18").
-    "vgg",
         **arguments: Passed to the family's builder.
 
     Returns:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasarch.errors import ShapeError, WeightsError
-from kerasarch.models import Preprocessing, adapt_channels
+from kerasarch.models import Preprocessing, adapt_channels, group_of
 
 Layout = Literal["huggingface", "timm", "keras", "kerasarch", "diffusers"]
 logger = logging.getLogger("kerasarch")
@@ -26,6 +26,7 @@ TORCH_NAMES = {
     "moving_variance": "running_var",
 }
 KERAS_PLACES = {"kernel": 0, "bias": 1, "gamma": 0, "beta": 1, "moving_mean": 2, "moving_variance": 3}
+KERAS_PLACES |= {"positions": 0, "class_token": 1, "distillation_token": 2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +57,14 @@ class Identity:
         classes: Outputs of its head, 0 where it has none.
         channels: Input channels of its first kernel.
         preprocessing: What its weights expect.
+        unknown: Fields of the config that the checkpoint does not tell.
     """
 
     config: Any
     classes: int
     channels: int
     preprocessing: Preprocessing
+    unknown: tuple[str, ...] = ()
 
 
 def to_keras(path: str, tensor: np.ndarray) -> np.ndarray:
@@ -168,7 +171,7 @@ def assign(
     variables = {variable.path: variable for variable in model.weights}
     stem = next((path for path in variables if path.startswith("stem_") and path.endswith("/kernel")), None)
     for path, variable in variables.items():
-        if fresh_head and path.split("/")[0] == "head":
+        if fresh_head and group_of(path.split("/")[0]) == "head":
             left_fresh.append(path)
             continue
         name = name_of(path)

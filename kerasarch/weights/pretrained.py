@@ -19,18 +19,21 @@ from kerasarch.weights import (
     stable_diffusion,
     transformers_folders,
     vgg,
+    vit,
 )
 from kerasarch.weights.checkpoint import KERAS_PLACES, Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
 
 # A module has CONFIG, DETAILS, IGNORED, HEADS, PREFIX, imagenet_name, recognises, identify and tensor_name; where
 # Hugging Face has the family, also HUGGINGFACE and huggingface_config; where a tensor and its variable differ in more
-# than name and order of axes, also adapt(checkpoint, model, config), which gives a checkpoint with tensors that fit.
+# than name and order of axes, also adapt(checkpoint, model, config), which gives a checkpoint with tensors that fit,
+# and FITTED, fields of the config in which they may differ because adapt makes up for it.
 FAMILIES: dict[str, ModuleType] = {
     "resnet": resnet,
     "mobilenet_v2": mobilenet_v2,
     "efficientnet": efficientnet,
     "vgg": vgg,
+    "vit": vit,
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 
@@ -106,6 +109,9 @@ def from_pretrained(
     if variant is not None:
         raise UsageError(f"{source}: the checkpoint says what it is, variant={variant!r} is not needed. Leave it out.")
     identity = _identify(family, checkpoint)
+    if missing := [field for field in identity.unknown if field not in overrides]:
+        example = ", ".join(f"{field}=..." for field in missing)
+        raise WeightsError(f"{source}: the file does not tell {', '.join(missing)} of the {family}. Give {example}.")
     config = choose({}, identity.config, overrides)
     shape = input_shape or (*identity.preprocessing.size, identity.channels)
     model = _assemble(
@@ -162,7 +168,7 @@ def build_pretrained(
     identity = _identify(family, checkpoint)
     details = {key: getattr(identity.config, key) for key in FAMILIES[family].DETAILS if key not in fixed}
     adapted = dataclasses.replace(config, **details)
-    wrong = _differences(adapted, identity.config, ignored=TRAINING)
+    wrong = _differences(adapted, identity.config, ignored=_ignored(family, identity))
     if wrong:
         raise WeightsError(
             f"{checkpoint.origin}: another model than asked for: {wrong}. Choose the variant that fits the weights."
@@ -207,7 +213,8 @@ def load_checkpoint(model: keras.Model, checkpoint: Checkpoint) -> None:
         found = _family(checkpoint)
         if found != family:
             raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
-        wrong = _differences(config, _identify(family, checkpoint).config, ignored=TRAINING)
+        identity = _identify(family, checkpoint)
+        wrong = _differences(config, identity.config, ignored=_ignored(family, identity))
         if wrong:
             raise WeightsError(
                 f"{checkpoint.origin}: made for another configuration: {wrong}. Build the model with "
@@ -230,6 +237,11 @@ def describe(model: keras.Model) -> tuple[str, Any]:
         )
     family = architecture["family"]
     return family, FAMILIES[family].CONFIG(**architecture["config"])
+
+
+def _ignored(family: str, identity: Identity) -> tuple[str, ...]:
+    """Return the fields in which a checkpoint may differ from the model that it goes into."""
+    return (*TRAINING, *identity.unknown, *getattr(FAMILIES[family], "FITTED", ()))
 
 
 def _differences(ours: Any, theirs: Any, ignored: tuple[str, ...] = ()) -> str:
@@ -279,7 +291,7 @@ def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **argumen
 
 def _load(model: keras.Model, family: str, config: Any, checkpoint: Checkpoint) -> None:
     module = FAMILIES[family]
-    if checkpoint.layout != "kerasarch" and hasattr(module, "adapt"):
+    if hasattr(module, "adapt"):
         checkpoint = module.adapt(checkpoint, model, config)
     prefix = module.PREFIX
     if not any(name.startswith(prefix) for name in checkpoint.tensors):

@@ -28,7 +28,15 @@ _FILES = {
     **{name: (f"{vgg.KERAS_URL}{name}/", *entry) for name, entry in vgg.KERAS_FILES.items()},
 }
 # How names of tensors begin at Hugging Face, with a head and without one
-_HUGGINGFACE = ("resnet.", "mobilenet_v2.", "efficientnet.", "embedder.", "embeddings.", "conv_stem.first_conv.")
+_HUGGINGFACE = (
+    "resnet.",
+    "mobilenet_v2.",
+    "efficientnet.",
+    "vit.",
+    "embedder.",
+    "embeddings.",
+    "conv_stem.first_conv.",
+)
 DIFFUSERS_STEM = "diffusion_pytorch_model"
 _OURS = re.compile(r"(?:stem|stage\d+|top|head)[_/]")
 # PIL's numbers of resampling filters, as preprocessor_config.json stores them
