@@ -8,7 +8,7 @@ from kerasarch.errors import UsageError
 from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.convolution import Conv2D, DepthwiseConv2D
 
-PADDINGS = ("symmetric", "same")
+PADDINGS = ("symmetric", "same", "even")
 
 
 def fan_out_initializer() -> keras.initializers.Initializer:
@@ -32,7 +32,8 @@ class ConvNorm(keras.layers.Layer):
         kernel: Kernel size in pixels, the same for height and width.
         stride: Step in pixels.
         padding: ``"symmetric"`` pads ``dilation * (kernel - 1) / 2`` zeros on each side, as PyTorch does; ``"same"`` is
-            TensorFlow's rule, which pads more at the bottom and the right when the stride is 2 and the size even.
+            TensorFlow's rule, which pads more at the bottom and the right when the stride is 2 and the size even;
+            ``"even"`` pads as that rule does for even sizes, whatever the size, as Hugging Face's EfficientNet does.
         dilation: Distance in pixels between the taps of the kernel. Not together with a stride.
         bias: Whether the convolution has a bias.
         activation: Name or function, or None for the identity.
@@ -43,10 +44,10 @@ class ConvNorm(keras.layers.Layer):
 
     Shapes:
         B batch, H height, W width, C channels, F filters, S stride: ``(B, H, W, C) -> (B, ceil(H / S), ceil(W / S),
-        F)``, with the channels second when ``data_format`` is ``"channels_first"``.
+        F)``, with the channels second when ``data_format`` is ``"channels_first"``; ``floor`` with ``"even"`` padding.
 
     Raises:
-        UsageError: The padding is unknown, or the kernel is even and the padding symmetric.
+        UsageError: The padding is unknown, or the kernel is even and the padding not ``"same"``.
     """
 
     def __init__(
@@ -69,9 +70,9 @@ class ConvNorm(keras.layers.Layer):
             raise UsageError(
                 f"{self.name}: padding must be one of {', '.join(PADDINGS)}. Received padding={padding!r}."
             )
-        if padding == "symmetric" and kernel % 2 == 0:
+        if padding != "same" and kernel % 2 == 0:
             raise UsageError(
-                f"{self.name}: symmetric padding needs an odd kernel. Received kernel={kernel}. Use padding='same'."
+                f"{self.name}: {padding} padding needs an odd kernel. Received kernel={kernel}. Use padding='same'."
             )
         self.filters = filters
         self.kernel = kernel
@@ -83,11 +84,13 @@ class ConvNorm(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.data_format = data_format or keras.config.image_data_format()
-        # With stride 1 and an odd kernel the two rules agree, and backends fuse "same" into the convolution.
+        # With stride 1 and an odd kernel the rules agree, and backends fuse "same" into the convolution.
         self.pad = None
-        if padding == "symmetric" and stride > 1 and kernel > 1:
+        if padding != "same" and stride > 1 and kernel > 1:
+            after = dilation * (kernel - 1) // 2
+            before = after - (padding == "even")
             self.pad = keras.layers.ZeroPadding2D(
-                dilation * (kernel - 1) // 2, data_format=self.data_format, dtype=self.dtype_policy, name="pad"
+                ((before, after), (before, after)), data_format=self.data_format, dtype=self.dtype_policy, name="pad"
             )
         self.convolution = self._make_convolution("valid" if self.pad or kernel == 1 else "same")
         self.norm = BatchNormalization(

@@ -21,7 +21,7 @@ class InvertedResidual(keras.layers.Layer):
         kernel: Size in pixels of the depthwise kernel.
         stride: Step in pixels of the depthwise convolution.
         dilation: Distance in pixels between the taps of the depthwise kernel.
-        padding: ``"symmetric"`` or ``"same"``, as in [`ConvNorm`][kerasarch.layers.ConvNorm].
+        padding: ``"symmetric"``, ``"same"`` or ``"even"``, as in [`ConvNorm`][kerasarch.layers.ConvNorm].
         activation: Name or function, after the first two convolutions.
         momentum: Share of the old value in the moving statistics.
         epsilon: Added to the variance.

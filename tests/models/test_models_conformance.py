@@ -50,6 +50,15 @@ def family(build, shape=(16, 16, 1), **fields):
     return make
 
 
+def efficientnet(dtype=None):
+    with_policy(dtype)
+    try:
+        stages = ((1, 4, 1, 1, 3), (2, 4, 2, 2, 5))
+        return models.efficientnet(classes=3, input_shape=(9, 8, 1), stages=stages, stem_width=4, top_width=8)
+    finally:
+        with_policy("float32")
+
+
 def with_policy(dtype):
     keras.config.set_dtype_policy(dtype or "float32")
 
@@ -123,6 +132,7 @@ ROWS = [
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
+    Row("efficientnet", efficientnet, (9, 8, 1), blind="project/norm/beta"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
