@@ -8,6 +8,7 @@ from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
 from kerasarch.layers.convolution import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from kerasarch.layers.cross_attention import CrossAttention
 from kerasarch.layers.diffusion_attention import DiffusionAttention
+from kerasarch.layers.dense_connection import DenseConnection, DenseTransition
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
@@ -54,6 +55,8 @@ __all__ = [
     "CrossAttention",
     "DepthwiseConv2D",
     "DepthwiseConvNorm",
+    "DenseConnection",
+    "DenseTransition",
     "DiffusionAttention",
     "DiffusionDownsample",
     "DiffusionResNetBlock",

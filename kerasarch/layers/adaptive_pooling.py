@@ -1,5 +1,6 @@
 """Keras' adaptive average pooling, for pictures of unknown size too."""
 
+import operator
 from typing import Any
 
 import keras
@@ -12,7 +13,8 @@ class AdaptiveAveragePooling2D(keras.layers.AdaptiveAveragePooling2D):
 
     Window ``i`` of ``n`` along an axis of ``size`` pixels reaches from ``floor(i * size / n)`` up to
     ``ceil((i + 1) * size / n)``, as in PyTorch; the grid may be finer than the picture. The same arguments and numbers
-    as Keras' layer, which on TensorFlow refuses pictures whose size is unknown until the step runs.
+    as Keras' layer, which on TensorFlow refuses pictures whose size is unknown until the step runs, and those that are
+    smaller than the grid.
 
     Args:
         *args: As in ``keras.layers.AdaptiveAveragePooling2D``.
@@ -29,7 +31,7 @@ class AdaptiveAveragePooling2D(keras.layers.AdaptiveAveragePooling2D):
         known = tuple(inputs.shape)[2:] if first else tuple(inputs.shape)[1:-1]
         if known == tuple(self.output_size):
             return inputs
-        if None not in known:
+        if None not in known and all(map(operator.ge, known, self.output_size)):
             return super().call(inputs)
         size = ops.shape(inputs)[2:] if first else ops.shape(inputs)[1:-1]
         rows, columns = (

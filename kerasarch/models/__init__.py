@@ -21,6 +21,8 @@ from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.dit import DiT, DiTConfig, dit
+from kerasarch.models.densenet import VARIANTS as _DENSENET
+from kerasarch.models.densenet import DenseNetConfig, densenet
 from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
 from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
 from kerasarch.models.family import adapt_channels
@@ -62,6 +64,7 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "vit": (vit, _VIT),
 }
 """Family name to its builder and its table of variants."""
+    "densenet": (densenet, _DENSENET),
 
 __all__ = [
     "CAFFE",
@@ -79,6 +82,7 @@ __all__ = [
     "DiT",
     "DiTConfig",
     "DiagonalGaussian",
+    "DenseNetConfig",
     "EfficientNetConfig",
     "LatentDecoder",
     "LatentEncoder",
@@ -118,6 +122,7 @@ __all__ = [
     "features",
     "gan_discriminator",
     "gan_generator",
+    "densenet",
     "group_of",
     "mobilenet_v2",
     "patchgan_discriminator",

@@ -12,6 +12,8 @@ from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import Network
 from kerasarch.models.family import choose
 from kerasarch.weights import (
+    convnext,
+    densenet,
     diffusers_folders,
     efficientnet,
     mobilenet_v2,
@@ -32,7 +34,9 @@ FAMILIES: dict[str, ModuleType] = {
     "resnet": resnet,
     "mobilenet_v2": mobilenet_v2,
     "efficientnet": efficientnet,
+    "convnext": convnext,
     "vgg": vgg,
+    "densenet": densenet,
     "vit": vit,
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
@@ -166,7 +170,8 @@ def build_pretrained(
     if found != family:
         raise WeightsError(f"{checkpoint.origin}: weights of the family {found}. Expected {family}.")
     identity = _identify(family, checkpoint)
-    details = {key: getattr(identity.config, key) for key in FAMILIES[family].DETAILS if key not in fixed}
+    kept = (*fixed, *identity.unknown)
+    details = {key: getattr(identity.config, key) for key in FAMILIES[family].DETAILS if key not in kept}
     adapted = dataclasses.replace(config, **details)
     wrong = _differences(adapted, identity.config, ignored=_ignored(family, identity))
     if wrong:

@@ -50,7 +50,7 @@ def recognises(checkpoint: Checkpoint) -> bool:
     """Return whether the names of the tensors, or the config, are a ResNet's."""
     if checkpoint.layout == "huggingface":
         return checkpoint.config.get("model_type") == "resnet"
-    marks = {"timm": "layer1.0.conv1.weight", "keras": "conv2_block1_1_conv/0"}
+    marks = {"timm": "layer1.0.conv1.weight", "keras": "conv2_block1_3_conv/0"}  # DenseNet has the first two of a block
     return marks.get(checkpoint.layout) in checkpoint.tensors
 
 

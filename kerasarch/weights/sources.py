@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasarch.errors import DependencyError, UsageError, WeightsError
 from kerasarch.models import IMAGENET, Preprocessing
-from kerasarch.weights import efficientnet, mobilenet_v2, resnet, vgg
+from kerasarch.weights import convnext, densenet, efficientnet, mobilenet_v2, resnet, vgg
 from kerasarch.weights.checkpoint import Checkpoint
 from kerasarch.weights.hdf5_files import read_archive, read_hdf5
 from kerasarch.weights.safetensors_files import read_safetensors, read_safetensors_folder
@@ -25,6 +25,8 @@ _FILES = {
     **{name: (resnet.KERAS_URL, *entry) for name, entry in resnet.KERAS_FILES.items()},
     **{name: (mobilenet_v2.KERAS_URL, *entry) for name, entry in mobilenet_v2.KERAS_FILES.items()},
     **{name: (efficientnet.KERAS_URL, *entry) for name, entry in efficientnet.KERAS_FILES.items()},
+    **{name: (convnext.KERAS_URL, *entry) for name, entry in convnext.KERAS_FILES.items()},
+    **{name: (densenet.KERAS_URL, *entry) for name, entry in densenet.KERAS_FILES.items()},
     **{name: (f"{vgg.KERAS_URL}{name}/", *entry) for name, entry in vgg.KERAS_FILES.items()},
 }
 # How names of tensors begin at Hugging Face, with a head and without one
@@ -32,12 +34,14 @@ _HUGGINGFACE = (
     "resnet.",
     "mobilenet_v2.",
     "efficientnet.",
+    "convnext.",
     "vit.",
     "embedder.",
     "embeddings.",
     "conv_stem.first_conv.",
 )
 DIFFUSERS_STEM = "diffusion_pytorch_model"
+# All of our names begin with the name of a group, of keras.applications' at most some do
 _OURS = re.compile(r"(?:stem|stage\d+|top|head)[_/]")
 # PIL's numbers of resampling filters, as preprocessor_config.json stores them
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
@@ -96,9 +100,7 @@ def open_file(path: Path) -> Checkpoint:
 
 
 def _keras_layout(tensors: dict[str, Any]) -> Any:
-    # Ours has layers in layers, or, where it is flat as keras.applications' models are, names after our groups.
-    ours = all(_OURS.match(name) for name in tensors) or any(name.count("/") > 1 for name in tensors)
-    return "kerasarch" if ours else "keras"
+    return "kerasarch" if all(_OURS.match(name) for name in tensors) else "keras"
 
 
 def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
@@ -204,9 +206,11 @@ def _fetch_keras(name: str) -> Path:
 
 def _check(path: Path, digest: str, remedy: str) -> None:
     """Refuse a cached file that is not the published one; offline Keras would try to fetch it, and say only that."""
-    found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    kind = "md5" if len(digest) == 32 else "sha256"
+    found = hashlib.new(kind, path.read_bytes(), usedforsecurity=False).hexdigest()
     if found != digest:
-        raise WeightsError(f"{path}: MD5 is {found}, the published file's {digest}. {remedy}.")
+        shown = {"md5": "MD5", "sha256": "SHA-256"}[kind]
+        raise WeightsError(f"{path}: {shown} is {found}, the published file's {digest}. {remedy}.")
 
 
 def _open_hub(name: str, origin: str) -> Checkpoint:

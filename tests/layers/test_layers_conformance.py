@@ -28,6 +28,8 @@ ROWS = [
         "preactivation_basic_block", lambda **k: layers.PreactivationBasicBlock(6, stride=2, bias=True, **k), (5, 4, 4)
     ),
     Row("preactivation_bottleneck_block", lambda **k: layers.PreactivationBottleneckBlock(8, stride=2, **k), (5, 4, 8)),
+    Row("dense_connection", lambda **k: layers.DenseConnection(2, expansion=2, **k), (4, 3, 3)),
+    Row("dense_transition", lambda **k: layers.DenseTransition(0.4, **k), (5, 4, 6)),
     Row("diffusion_resnet_block", lambda **k: layers.DiffusionResNetBlock(8, groups=2, **k), (4, 3, 4)),
     Row("diffusion_attention", lambda **k: layers.DiffusionAttention(groups=2, **k), (3, 2, 4), blind="key/bias"),
     Row("pixel_transformer", lambda **k: layers.PixelTransformer(2, groups=2, **k), [(2, 3, 4), (3, 5)], spread=True),

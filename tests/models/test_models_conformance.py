@@ -122,6 +122,7 @@ def unet(kind, *, context=(), **fields):
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
+SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
 CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
     Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
@@ -132,6 +133,7 @@ ROWS = [
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
+    Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
     Row("efficientnet", efficientnet, (9, 8, 1), blind="project/norm/beta"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]

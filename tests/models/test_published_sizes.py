@@ -38,7 +38,19 @@ PUBLISHED = {
     "efficientnet_b5": 30_389_784,
     "efficientnet_b6": 43_040_704,
     "efficientnet_b7": 66_347_960,
+    # torchvision's vit_b_16, vit_b_32, vit_l_16, vit_l_32 and vit_h_14, the last at 224 pixels (its _linear weights)
+    "vit_base_patch16": 86_567_656,
+    "vit_base_patch32": 88_224_232,
+    "vit_large_patch16": 304_326_632,
+    "vit_large_patch32": 306_535_400,
+    "vit_huge_patch14": 632_045_800,
 }
+
+
+def test_cifar_densenet_has_the_papers_size():
+    with keras.device("meta"):
+        model = models.densenet("densenet100_small", classes=10, input_shape=(32, 32, 3))
+    assert round(model.count_params() / 1e6, 1) == 0.8  # Huang et al., 2016, table 2: DenseNet-BC (k = 12), 100 layers
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
