@@ -5,10 +5,11 @@ from kerasarch.layers.batch_normalization import BatchNormalization
 from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
+from kerasarch.layers.convnext_block import ConvNeXtBlock
 from kerasarch.layers.convolution import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from kerasarch.layers.cross_attention import CrossAttention
-from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.dense_connection import DenseConnection, DenseTransition
+from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
 from kerasarch.layers.diffusion_resnet_block import DiffusionResNetBlock
 from kerasarch.layers.equalized import EqualizedConv2D, EqualizedDense
@@ -51,12 +52,13 @@ __all__ = [
     "ConditionalBatchNormalization",
     "Conv2D",
     "Conv2DTranspose",
+    "ConvNeXtBlock",
     "ConvNorm",
     "CrossAttention",
-    "DepthwiseConv2D",
-    "DepthwiseConvNorm",
     "DenseConnection",
     "DenseTransition",
+    "DepthwiseConv2D",
+    "DepthwiseConvNorm",
     "DiffusionAttention",
     "DiffusionDownsample",
     "DiffusionResNetBlock",

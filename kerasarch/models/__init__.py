@@ -17,12 +17,14 @@ from kerasarch.models.captioned_unet import CaptionedUNet
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
 from kerasarch.models.clip_tokenizer import CLIPTokenizer
 from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
+from kerasarch.models.convnext import VARIANTS as _CONVNEXT
+from kerasarch.models.convnext import ConvNeXtConfig, convnext
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
-from kerasarch.models.diagonal_gaussian import DiagonalGaussian
-from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.densenet import VARIANTS as _DENSENET
 from kerasarch.models.densenet import DenseNetConfig, densenet
+from kerasarch.models.diagonal_gaussian import DiagonalGaussian
+from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
 from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
 from kerasarch.models.family import adapt_channels
@@ -60,11 +62,12 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "resnet": (resnet, _RESNET),
     "mobilenet_v2": (mobilenet_v2, _MOBILENET_V2),
     "efficientnet": (efficientnet, _EFFICIENTNET),
+    "convnext": (convnext, _CONVNEXT),
     "vgg": (vgg, _VGG),
+    "densenet": (densenet, _DENSENET),
     "vit": (vit, _VIT),
 }
 """Family name to its builder and its table of variants."""
-    "densenet": (densenet, _DENSENET),
 
 __all__ = [
     "CAFFE",
@@ -79,10 +82,11 @@ __all__ = [
     "CaptionedUNet",
     "CodeDecoder",
     "CodeSampler",
+    "ConvNeXtConfig",
+    "DenseNetConfig",
     "DiT",
     "DiTConfig",
     "DiagonalGaussian",
-    "DenseNetConfig",
     "EfficientNetConfig",
     "LatentDecoder",
     "LatentEncoder",
@@ -114,15 +118,16 @@ __all__ = [
     "build",
     "clip_text",
     "code_grid",
+    "convnext",
     "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
+    "densenet",
     "dit",
     "efficientnet",
     "features",
     "gan_discriminator",
     "gan_generator",
-    "densenet",
     "group_of",
     "mobilenet_v2",
     "patchgan_discriminator",

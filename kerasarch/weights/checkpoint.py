@@ -140,7 +140,7 @@ def torch_tensors(model: keras.Model, name_of: Callable[[str], str]) -> dict[str
 
 
 def _depthwise(path: str) -> bool:
-    return path.endswith("/depthwise/convolution/kernel")
+    return "depthwise" in path.split("/")
 
 
 def assign(

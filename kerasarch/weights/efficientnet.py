@@ -17,8 +17,10 @@ from kerasarch.weights.checkpoint import KERAS_PLACES, TORCH_NAMES, Checkpoint, 
 CONFIG = EfficientNetConfig
 PREFIX = "efficientnet."  # of Hugging Face's names in a classifier
 IGNORED = r"num_batches_tracked$|^normalization(_\d+)?/"  # the latter is read into the preprocessing
-DETAILS = ("padding", "symmetric_blocks", "epsilon", "resolution")
+DETAILS = ("padding", "symmetric_blocks", "epsilon")
 """Fields in which public checkpoints of one and the same variant differ; a checkpoint's own win over the variant's."""
+FITTED = ("resolution",)
+"""Fields that no tensor depends on."""
 HEADS = {"huggingface": "classifier", "timm": "classifier", "keras": "predictions", "kerasarch": "head"}
 HUGGINGFACE = {
     "model_type": "efficientnet",
@@ -95,10 +97,12 @@ def identify(checkpoint: Checkpoint) -> Identity:
     hidden = names.outputs("stage1_block1/squeeze_excite/reduce/kernel")
     config = EfficientNetConfig(rows, *ends, squeeze=hidden / ends[0])
     # What the tensors do not tell is that of the variant of these sizes, where there is one.
+    unknown: tuple[str, ...] = ()
     known = next((variant for variant in VARIANTS.values() if _structure(variant) == _structure(config)), config)
     if checkpoint.layout == "timm":
         preprocessing = checkpoint.preprocessing or _at(IMAGENET, known)
         # timm's name of the architecture alone says whose padding it is: TensorFlow's, or PyTorch's
+        unknown = () if "architecture" in checkpoint.config else ("padding", "epsilon")
         if not str(checkpoint.config.get("architecture", "")).startswith("tf_"):
             known = dataclasses.replace(known, padding="symmetric", epsilon=1e-5)
         known = dataclasses.replace(known, resolution=preprocessing.size[0])
@@ -107,7 +111,8 @@ def identify(checkpoint: Checkpoint) -> Identity:
     head = checkpoint.tensors.get(names.of("head/kernel"))
     classes = 0 if head is None else head.shape[0 if checkpoint.layout == "timm" else -1]
     stem = names.shape("stem_conv/convolution/kernel")
-    return Identity(known, classes, stem[1 if checkpoint.layout == "timm" else 2], preprocessing)
+    channels = stem[1 if checkpoint.layout == "timm" else 2]
+    return Identity(known, classes, channels, preprocessing, unknown)
 
 
 def _at(preprocessing: Preprocessing, config: EfficientNetConfig) -> Preprocessing:

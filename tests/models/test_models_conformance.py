@@ -13,6 +13,7 @@ from tests.conformance import Row
 pytestmark = conformance.QUIET
 
 TINY = {"depths": (1, 1), "stem_width": 4}
+VIT = {"patch": 3, "width": 8, "depth": 1, "heads": 2, "expansion": 2.0}
 STAGES = ((1, 8, 1, 1), (2, 8, 2, 2))
 
 
@@ -55,6 +56,16 @@ def efficientnet(dtype=None):
     try:
         stages = ((1, 4, 1, 1, 3), (2, 4, 2, 2, 5))
         return models.efficientnet(classes=3, input_shape=(9, 8, 1), stages=stages, stem_width=4, top_width=8)
+    finally:
+        with_policy("float32")
+
+
+def convnext(dtype=None):
+    with_policy(dtype)
+    try:
+        return models.convnext(
+            classes=3, input_shape=(9, 11, 1), depths=(1, 1), widths=(4, 6), patch=3, layer_scale=0.5
+        )
     finally:
         with_policy("float32")
 
@@ -121,8 +132,8 @@ def unet(kind, *, context=(), **fields):
 
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
-UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
+UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
 CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
     Row("basic", resnet(block="basic", stem="small", widths=(4, 8)), (16, 16, 1)),
@@ -132,9 +143,11 @@ ROWS = [
     Row("vq_model", autoencoder(models.VQModel, codes=6), (6, 4, 2), blind=r"key/bias"),
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
-    Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
     Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
+    Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
+    Row("convnext", convnext, (9, 11, 1)),
     Row("efficientnet", efficientnet, (9, 8, 1), blind="project/norm/beta"),
+    Row("vit", family(models.vit, (9, 6, 2), **VIT, layer_scale=0.5), (9, 6, 2), blind=r"key/bias"),
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [

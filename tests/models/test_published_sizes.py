@@ -38,6 +38,12 @@ PUBLISHED = {
     "efficientnet_b5": 30_389_784,
     "efficientnet_b6": 43_040_704,
     "efficientnet_b7": 66_347_960,
+    "convnext_tiny": 28_589_128,
+    "convnext_small": 50_223_688,
+    "convnext_base": 88_591_464,
+    "convnext_large": 197_767_336,
+    # "350M": https://github.com/facebookresearch/ConvNeXt; counted in keras.applications.ConvNeXtXLarge
+    "convnext_xlarge": 350_196_968,
     # torchvision's vit_b_16, vit_b_32, vit_l_16, vit_l_32 and vit_h_14, the last at 224 pixels (its _linear weights)
     "vit_base_patch16": 86_567_656,
     "vit_base_patch32": 88_224_232,

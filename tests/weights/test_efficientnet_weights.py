@@ -207,10 +207,15 @@ def test_timm_names(architecture, same, epsilon, tmp_path):
         assert_close(outputs(model, x), theirs(first(x)).numpy())
     assert model.preprocessing.mean == (0.5, 0.5, 0.5)
     assert model.architecture["config"]["resolution"] == 40
-    alone = kerasarch.from_pretrained(
-        tmp_path / "model.safetensors", input_shape=x.shape[1:], padding="same" if same else "symmetric"
+    with pytest.raises(WeightsError, match=r"does not tell padding, epsilon of the efficientnet"):
+        kerasarch.from_pretrained(tmp_path / "model.safetensors")
+    built = models.efficientnet(
+        models.EfficientNetConfig(**model.architecture["config"]),
+        classes=5,
+        input_shape=x.shape[1:],
+        weights=str(tmp_path / "model.safetensors"),
     )
-    assert alone.architecture["config"]["stages"] == model.architecture["config"]["stages"]
+    assert built.architecture == model.architecture
     del tensors["blocks.1.1.se.conv_reduce.bias"]
     write_safetensors(tmp_path / "model.safetensors", tensors)
     with pytest.raises(WeightsError, match=r"1 variables without a tensor: stage2_block2/squeeze_excite/reduce/bias"):
