@@ -125,9 +125,9 @@ def identify(checkpoint: Checkpoint) -> Identity:
     if checkpoint.layout == "timm":
         return identify_timm(checkpoint, ViTConfig, VARIANTS, preprocessing=INCEPTION)
     fields = huggingface_fields(checkpoint)
-    pooler = _pooler_width(checkpoint)
+    pooler = pooler_width(checkpoint)
     config = ViTConfig(**fields, pooler=pooler)
-    return _identity(checkpoint, config, "classifier.weight", INCEPTION)
+    return identity_of(checkpoint, config, "classifier.weight", INCEPTION)
 
 
 def huggingface_fields(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -164,8 +164,12 @@ def huggingface_fields(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _pooler_width(checkpoint: Checkpoint) -> int:
-    """Return the width of the pooler, 0 where there is none."""
+def pooler_width(checkpoint: Checkpoint) -> int:
+    """Return the width of the pooler, 0 where there is none.
+
+    Raises:
+        WeightsError: It has another activation than tanh.
+    """
     pooler = checkpoint.tensors.get("pooler.dense.weight")
     if pooler is not None and checkpoint.config.get("pooler_act", "tanh") != "tanh":
         raise WeightsError(
@@ -174,7 +178,19 @@ def _pooler_width(checkpoint: Checkpoint) -> int:
     return 0 if pooler is None else pooler.shape[0]
 
 
-def _identity(checkpoint: Checkpoint, config: Any, head: str, preprocessing: Preprocessing, **more: Any) -> Identity:
+def identity_of(checkpoint: Checkpoint, config: Any, head: str, preprocessing: Preprocessing, **more: Any) -> Identity:
+    """Return the identity of a checkpoint with this config.
+
+    Args:
+        checkpoint: The checkpoint.
+        config: Its sizes and details.
+        head: Name of the head's kernel.
+        preprocessing: Where the checkpoint says nothing of it.
+        **more: More fields of the identity.
+
+    Raises:
+        WeightsError: There is no projection of patches.
+    """
     patches = next((name for name in checkpoint.tensors if re.search(r"patch_embed.*proj.*weight$", name)), None)
     if patches is None:
         raise WeightsError(f"{checkpoint.origin}: no tensor of the patches' projection. Expected a vision transformer.")
@@ -227,7 +243,7 @@ def identify_timm(
         **fields,
     )
     unknown = () if heads else ("heads",)
-    return _identity(checkpoint, config, "head.weight", preprocessing, unknown=unknown)
+    return identity_of(checkpoint, config, "head.weight", preprocessing, unknown=unknown)
 
 
 def _timm_size(checkpoint: Checkpoint, prefix: int, patch: int) -> tuple[tuple[int, int], bool]:
