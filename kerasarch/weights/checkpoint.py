@@ -171,7 +171,9 @@ def assign(
     variables = {variable.path: variable for variable in model.weights}
     stem = next((path for path in variables if path.startswith("stem_") and path.endswith("/kernel")), None)
     for path, variable in variables.items():
-        if fresh_head and group_of(path.split("/")[0]) == "head":
+        # A normalisation before the head has no kernel, and does not depend on the classes.
+        layer = path.rsplit("/", 1)[0]
+        if fresh_head and group_of(layer.split("/")[0]) == "head" and f"{layer}/kernel" in variables:
             left_fresh.append(path)
             continue
         name = name_of(path)
