@@ -20,6 +20,7 @@ from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
 from kerasarch.layers.layer_scale import LayerScale
+from kerasarch.layers.local_response_normalization import LocalResponseNormalization
 from kerasarch.layers.masked_convolution import MaskedConv2D
 from kerasarch.layers.maxout import Maxout
 from kerasarch.layers.mbconv import MBConv
@@ -72,6 +73,7 @@ __all__ = [
     "ImageNormalization",
     "InvertedResidual",
     "LayerScale",
+    "LocalResponseNormalization",
     "MBConv",
     "MaskedConv2D",
     "Maxout",

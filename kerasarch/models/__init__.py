@@ -10,6 +10,8 @@ from typing import Any
 
 from kerasarch.errors import UsageError
 from kerasarch.models.adapters import add_adapters
+from kerasarch.models.alexnet import VARIANTS as _ALEXNET
+from kerasarch.models.alexnet import AlexNetConfig, alexnet
 from kerasarch.models.attention_maps import attention_maps
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
@@ -67,6 +69,7 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "densenet": (densenet, _DENSENET),
     "vit": (vit, _VIT),
 }
+    "alexnet": (alexnet, _ALEXNET),
 """Family name to its builder and its table of variants."""
 
 __all__ = [
@@ -77,6 +80,7 @@ __all__ = [
     "AutoencoderKL",
     "AutoencoderKLConfig",
     "CLIPTextConfig",
+    "AlexNetConfig",
     "CLIPTextModel",
     "CLIPTokenizer",
     "CaptionedUNet",
@@ -115,6 +119,7 @@ __all__ = [
     "autoencoder_kl",
     "biggan_discriminator",
     "biggan_generator",
+    "alexnet",
     "build",
     "clip_text",
     "code_grid",

@@ -112,6 +112,8 @@ def adapt(checkpoint: Checkpoint, model: Any, config: DenseNetConfig) -> Checkpo
         model: The model.
         config: The model's config.
     """
+    if checkpoint.layout == "kerasarch":
+        return checkpoint
     tensors = {_current(name, checkpoint.layout): tensor for name, tensor in checkpoint.tensors.items()}
     return dataclasses.replace(checkpoint, tensors=tensors)
 

@@ -12,6 +12,7 @@ from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import Network
 from kerasarch.models.family import choose
 from kerasarch.weights import (
+    alexnet,
     convnext,
     densenet,
     diffusers_folders,
@@ -38,6 +39,7 @@ FAMILIES: dict[str, ModuleType] = {
     "vgg": vgg,
     "densenet": densenet,
     "vit": vit,
+    "alexnet": alexnet,
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 

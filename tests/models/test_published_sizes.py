@@ -18,6 +18,7 @@ pytestmark = [
 # Trainable parameters with 1000 classes, as torchvision counts them (column "Params" of
 # https://docs.pytorch.org/vision/stable/models.html), unless another source stands beside them
 PUBLISHED = {
+    "alexnet": 61_100_840,
     "densenet121": 7_978_856,
     "densenet161": 28_681_000,
     "densenet169": 14_149_480,
