@@ -127,10 +127,17 @@ def test_the_hub_out_of_reach(source):
         kerasarch.from_pretrained(source)
 
 
-def test_a_cached_file_with_the_wrong_hash_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "file", "kind"),
+    [
+        ("resnet50", "resnet50_weights_tf_dim_ordering_tf_kernels.h5", "MD5"),
+        ("convnext_tiny", "convnext_tiny.h5", "SHA-256"),
+    ],
+)
+def test_a_cached_file_with_the_wrong_hash_is_refused(name, file, kind, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    place = Path(tmp_path / "models" / "resnet50_weights_tf_dim_ordering_tf_kernels.h5")
+    place = Path(tmp_path / "models" / file)
     place.parent.mkdir()
     place.write_bytes(b"not the weights")
-    with pytest.raises(WeightsError, match="MD5"):
-        kerasarch.from_pretrained("keras:resnet50")
+    with pytest.raises(WeightsError, match=kind):
+        kerasarch.from_pretrained(f"keras:{name}")
