@@ -1,5 +1,20 @@
 """What a model is made of and what it looks at: sizes and costs of its layers, and pictures of what is inside."""
 
 from kerasarch.inspection.cost import LayerCost, ModelCost, layer_costs
+from kerasarch.inspection.cut import cut, map_layers
+from kerasarch.inspection.feature_maps import feature_maps
+from kerasarch.inspection.grad_cam import grad_cam
+from kerasarch.inspection.occlusion import occlusion
+from kerasarch.inspection.rollout import attention_rollout
 
-__all__ = ["LayerCost", "ModelCost", "layer_costs"]
+__all__ = [
+    "LayerCost",
+    "ModelCost",
+    "attention_rollout",
+    "cut",
+    "feature_maps",
+    "grad_cam",
+    "layer_costs",
+    "map_layers",
+    "occlusion",
+]
