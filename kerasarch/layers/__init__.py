@@ -41,6 +41,7 @@ from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
 from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
 from kerasarch.layers.token_pooling import TokenPooling
 from kerasarch.layers.transformer_block import TransformerBlock
+from kerasarch.layers.trainable_subsampling import TrainableSubsampling
 from kerasarch.layers.transformer_encoder_block import TransformerEncoderBlock
 from kerasarch.layers.vector_quantizer import VectorQuantizer
 
@@ -96,5 +97,6 @@ __all__ = [
     "TokenPooling",
     "TransformerBlock",
     "TransformerEncoderBlock",
+    "TrainableSubsampling",
     "VectorQuantizer",
 ]

@@ -18,7 +18,11 @@ from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.captioned_unet import CaptionedUNet
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
 from kerasarch.models.clip_tokenizer import CLIPTokenizer
+from kerasarch.models.cnn import VARIANTS as _CNN
+from kerasarch.models.cnn import CNNConfig, cnn
 from kerasarch.models.code_sampler import CodeDecoder, CodeSampler
+from kerasarch.models.conv1d import VARIANTS as _CONV1D
+from kerasarch.models.conv1d import Conv1DConfig, conv1d
 from kerasarch.models.convnext import VARIANTS as _CONVNEXT
 from kerasarch.models.convnext import ConvNeXtConfig, convnext
 from kerasarch.models.cyclegan import cyclegan_generator
@@ -35,6 +39,10 @@ from kerasarch.models.head import replace_head
 from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
+from kerasarch.models.lenet import VARIANTS as _LENET
+from kerasarch.models.lenet import LeNetConfig, lenet
+from kerasarch.models.mlp import VARIANTS as _MLP
+from kerasarch.models.mlp import MLPConfig, mlp
 from kerasarch.models.network import Network, features, group_of, trace
 from kerasarch.models.packed_conditions import PackedConditions
 from kerasarch.models.perceptual import perceptual_features
@@ -70,6 +78,10 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "vit": (vit, _VIT),
 }
     "alexnet": (alexnet, _ALEXNET),
+    "lenet": (lenet, _LENET),
+    "mlp": (mlp, _MLP),
+    "cnn": (cnn, _CNN),
+    "conv1d": (conv1d, _CONV1D),
 """Family name to its builder and its table of variants."""
 
 __all__ = [
@@ -86,9 +98,11 @@ __all__ = [
     "CaptionedUNet",
     "CodeDecoder",
     "CodeSampler",
+    "CNNConfig",
     "ConvNeXtConfig",
     "DenseNetConfig",
     "DiT",
+    "Conv1DConfig",
     "DiTConfig",
     "DiagonalGaussian",
     "EfficientNetConfig",
@@ -99,6 +113,8 @@ __all__ = [
     "Network",
     "PackedConditions",
     "Preprocessing",
+    "LeNetConfig",
+    "MLPConfig",
     "ResNetConfig",
     "Sampler",
     "StableDiffusion",
@@ -126,7 +142,9 @@ __all__ = [
     "convnext",
     "cyclegan_generator",
     "dcgan_discriminator",
+    "cnn",
     "dcgan_generator",
+    "conv1d",
     "densenet",
     "dit",
     "efficientnet",
@@ -140,6 +158,8 @@ __all__ = [
     "pix2pix_generator",
     "pixel_cnn",
     "replace_head",
+    "lenet",
+    "mlp",
     "resnet",
     "srgan_discriminator",
     "srgan_generator",

@@ -84,7 +84,8 @@ def classifier(
     *,
     classes: int | None,
     input_shape: tuple[int | None, ...],
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | None,
+    inputs: Any = None,
     dropout: float = 0.0,
     name: str | None = None,
 ) -> Network:
@@ -96,14 +97,16 @@ def classifier(
         body: ``(config, tensor) -> tensor``, the part between the pictures and the pooling; or up to the head, where
             it gives ``(B, width)``.
         classes: Outputs of the head; None or 0 leaves the pooled features.
-        input_shape: Height, width, channels.
-        preprocessing: What the weights expect.
+        input_shape: Height, width, channels; or the shape of ``inputs``.
+        preprocessing: What the weights expect; None for what is no picture.
+        inputs: The Keras tensor that goes in where it is no picture.
         dropout: Rate before the head.
         name: Name of the model.
     """
     if classes is not None and classes < 0:
         raise UsageError(f"classes must be 0 (no head) or more. Received classes={classes}.")
-    inputs = image_input(input_shape)
+    if inputs is None:
+        inputs = image_input(input_shape)
     x = body(config, inputs)
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)  # (B, width)
@@ -111,15 +114,16 @@ def classifier(
         if dropout:
             x = keras.layers.Dropout(dropout, name="head_dropout")(x)
         x = keras.layers.Dense(classes, name="head")(x)  # (B, classes)
-    height, width, channels = input_shape
-    if height and width:
-        preprocessing = dataclasses.replace(preprocessing, size=(height, width))
     architecture = {
         "family": family,
         "config": dataclasses.asdict(config),
         "classes": classes or 0,
-        "channels": channels,
+        "channels": input_shape[-1],
     }
+    if preprocessing is None:
+        architecture["input_shape"] = list(input_shape)
+    elif input_shape[0] and input_shape[1]:
+        preprocessing = dataclasses.replace(preprocessing, size=(input_shape[0], input_shape[1]))
     return Network(inputs, x, name=name, architecture=architecture, preprocessing=preprocessing)
 
 

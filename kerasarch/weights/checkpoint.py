@@ -58,6 +58,7 @@ class Identity:
         channels: Input channels of its first kernel.
         preprocessing: What its weights expect.
         unknown: Fields of the config that the checkpoint does not tell.
+        input_shape: Shape of what goes in where it is no picture.
     """
 
     config: Any
@@ -65,6 +66,7 @@ class Identity:
     channels: int
     preprocessing: Preprocessing
     unknown: tuple[str, ...] = ()
+    input_shape: tuple[int | None, ...] | None = None
 
 
 def to_keras(path: str, tensor: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from kerasarch.errors import WeightsError
 from kerasarch.models import Preprocessing, StableDiffusion
 from kerasarch.weights import diffusers_folders, stable_diffusion, transformers_folders
 from kerasarch.weights.checkpoint import to_torch
+from kerasarch.weights.own_files import OwnFiles
 from kerasarch.weights.pretrained import FAMILIES, describe
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
@@ -42,7 +43,7 @@ def to_pretrained(model: keras.Model | StableDiffusion, folder: str | Path) -> P
         return transformers_folders.write(model, Path(folder))
     family, config = describe(model)
     module = FAMILIES[family]
-    if not hasattr(module, "HUGGINGFACE"):
+    if isinstance(module, OwnFiles) or not hasattr(module, "HUGGINGFACE"):
         raise WeightsError(f"{model.name}: Hugging Face has no counterpart of the family {family}. Save as .keras.")
     fields = module.huggingface_config(config)
     kernels = {variable.path: variable for variable in model.weights}

@@ -26,12 +26,13 @@ from kerasarch.weights import (
 )
 from kerasarch.weights.checkpoint import KERAS_PLACES, Checkpoint, Identity, assign, logger
 from kerasarch.weights.sources import FORMS, open_source
+from kerasarch.weights.own_files import OwnFiles
 
 # A module has CONFIG, DETAILS, IGNORED, HEADS, PREFIX, imagenet_name, recognises, identify and tensor_name; where
 # Hugging Face has the family, also HUGGINGFACE and huggingface_config; where a tensor and its variable differ in more
 # than name and order of axes, also adapt(checkpoint, model, config), which gives a checkpoint with tensors that fit,
 # and FITTED, fields of the config in which they may differ because adapt makes up for it.
-FAMILIES: dict[str, ModuleType] = {
+FAMILIES: dict[str, ModuleType | OwnFiles] = {
     "resnet": resnet,
     "mobilenet_v2": mobilenet_v2,
     "efficientnet": efficientnet,
@@ -40,6 +41,7 @@ FAMILIES: dict[str, ModuleType] = {
     "densenet": densenet,
     "vit": vit,
     "alexnet": alexnet,
+    **{name: OwnFiles(name) for name in ("lenet", "mlp", "cnn", "conv1d")},
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 
@@ -119,7 +121,7 @@ def from_pretrained(
         example = ", ".join(f"{field}=..." for field in missing)
         raise WeightsError(f"{source}: the file does not tell {', '.join(missing)} of the {family}. Give {example}.")
     config = choose({}, identity.config, overrides)
-    shape = input_shape or (*identity.preprocessing.size, identity.channels)
+    shape = input_shape or identity.input_shape or (*identity.preprocessing.size, identity.channels)
     model = _assemble(
         family,
         checkpoint,
@@ -272,7 +274,8 @@ def _family(checkpoint: Checkpoint) -> str:
     names = ", ".join(list(checkpoint.tensors)[:3])
     raise WeightsError(
         f"{checkpoint.origin}: weights of a model that is not built here (tensors {names}, ...). "
-        f"Families: {', '.join(FAMILIES)}; a source is {FORMS}."
+    published = [name for name, module in FAMILIES.items() if isinstance(module, ModuleType)]
+        f"Families: {', '.join(published)}; a source is {FORMS}."
     )
 
 
@@ -288,10 +291,12 @@ def _identify(family: str, checkpoint: Checkpoint) -> Identity:
         models.Preprocessing(**preprocessing) if preprocessing else models.IMAGENET,
     )
 
+        input_shape=tuple(architecture["input_shape"]) if "input_shape" in architecture else None,
 
 def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **arguments: Any) -> Network:
     builder = models.FAMILIES[family][0]
-    model = builder(identity.config, preprocessing=identity.preprocessing, **arguments)
+    preprocessing = identity.preprocessing if identity.input_shape is None else None
+    model = builder(identity.config, preprocessing=preprocessing, **arguments)
     _load(model, family, identity.config, checkpoint)
     return model
 

@@ -56,6 +56,7 @@ ROWS = [
     Row("patch_tokens", lambda **k: layers.PatchTokens((2, 2), distillation_token=True, **k), (3, 2, 4)),
     Row("token_pooling", lambda **k: layers.TokenPooling(None, skip=1, **k), (3, 4)),
     Row("local_response_normalization", lambda **k: layers.LocalResponseNormalization(3, alpha=0.5, **k), (2, 3, 4)),
+    Row("trainable_subsampling", lambda **k: layers.TrainableSubsampling(2, **k), (5, 4, 3)),
     Row("masked_conv2d", lambda **k: layers.MaskedConv2D(4, 3, mask="A", **k), (4, 3, 2)),
     Row("vector_quantizer", lambda **k: layers.VectorQuantizer(6, decay=None, **k), (3, 2, 4)),
     Row("inverted_residual", lambda **k: layers.InvertedResidual(4, expansion=2, **k), (4, 4, 4)),

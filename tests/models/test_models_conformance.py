@@ -133,6 +133,9 @@ def unet(kind, *, context=(), **fields):
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
+SMALL_LENET = {"widths": (3, 4), "hidden": (6, 5), "kernel": 3, "grid": 2, "subsampling": "trainable"}
+SMALL_CNN = {"widths": (4, 6), "depth": 1, "pooling": "overlapping", "grid": 2, "hidden": 7, "dropout": 0.0}
+SMALL_CONV1D = {"widths": (4, 6), "kernels": (4, 3), "padding": "causal", "dropout": 0.0}
 UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
 CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
@@ -144,6 +147,11 @@ ROWS = [
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
+    Row("lenet", family(models.lenet, (9, 8, 2), **SMALL_LENET), (9, 8, 2)),
+    Row("mlp", family(models.mlp, (3, 4, 2), width=6, norm="batch", dropout=0.0), (3, 4, 2)),
+    Row("mlp_of_vectors", family(models.mlp, (5,), width=6, norm="layer", dropout=0.0), (5,)),
+    Row("cnn", family(models.cnn, (7, 8, 2), **SMALL_CNN), (7, 8, 2)),
+    Row("conv1d", family(models.conv1d, (7, 2), **SMALL_CONV1D), (7, 2)),
     Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
     Row("convnext", convnext, (9, 11, 1)),
     Row("efficientnet", efficientnet, (9, 8, 1), blind="project/norm/beta"),
