@@ -19,6 +19,7 @@ from kerasarch.layers.fourier_times import FourierTimes
 from kerasarch.layers.group_normalization import GroupNormalization
 from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
+from kerasarch.layers.layer_normalization import LayerNormalization
 from kerasarch.layers.layer_scale import LayerScale
 from kerasarch.layers.local_response_normalization import LocalResponseNormalization
 from kerasarch.layers.masked_convolution import MaskedConv2D
@@ -40,8 +41,8 @@ from kerasarch.layers.squeeze_excite import SqueezeExcite
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
 from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
 from kerasarch.layers.token_pooling import TokenPooling
-from kerasarch.layers.transformer_block import TransformerBlock
 from kerasarch.layers.trainable_subsampling import TrainableSubsampling
+from kerasarch.layers.transformer_block import TransformerBlock
 from kerasarch.layers.transformer_encoder_block import TransformerEncoderBlock
 from kerasarch.layers.vector_quantizer import VectorQuantizer
 
@@ -73,6 +74,7 @@ __all__ = [
     "GroupNormalization",
     "ImageNormalization",
     "InvertedResidual",
+    "LayerNormalization",
     "LayerScale",
     "LocalResponseNormalization",
     "MBConv",
@@ -95,8 +97,8 @@ __all__ = [
     "TimestepEmbedding",
     "TimestepSinusoids",
     "TokenPooling",
+    "TrainableSubsampling",
     "TransformerBlock",
     "TransformerEncoderBlock",
-    "TrainableSubsampling",
     "VectorQuantizer",
 ]

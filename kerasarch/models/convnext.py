@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import Conv2D, ConvNeXtBlock
+from kerasarch.layers import Conv2D, ConvNeXtBlock, LayerNormalization
 from kerasarch.layers.convnext_block import small_normal
 from kerasarch.models.family import choose, classifier, pretrained, require_size
 from kerasarch.models.network import Network
@@ -142,5 +142,5 @@ def _convolution(width: int, size: int, name: str) -> Conv2D:
     return Conv2D(width, size, strides=size, kernel_initializer=small_normal(), name=name)
 
 
-def _norm(epsilon: float, name: str, axis: int) -> keras.layers.LayerNormalization:
-    return keras.layers.LayerNormalization(axis=axis, epsilon=epsilon, name=name)
+def _norm(epsilon: float, name: str, axis: int) -> LayerNormalization:
+    return LayerNormalization(axis=axis, epsilon=epsilon, name=name)

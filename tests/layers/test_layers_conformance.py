@@ -61,6 +61,7 @@ ROWS = [
     Row("vector_quantizer", lambda **k: layers.VectorQuantizer(6, decay=None, **k), (3, 2, 4)),
     Row("inverted_residual", lambda **k: layers.InvertedResidual(4, expansion=2, **k), (4, 4, 4)),
     Row("inverted_residual_down", lambda **k: layers.InvertedResidual(6, expansion=1, stride=2, **k), (5, 4, 4)),
+    Row("layer_normalization", lambda **k: layers.LayerNormalization(axis=1, **k), (3, 4, 2)),
     Row("convnext_block", lambda **k: layers.ConvNeXtBlock(kernel=3, expansion=2, layer_scale=0.5, **k), (3, 2, 4)),
     Row("squeeze_excite", lambda **k: layers.SqueezeExcite(2, activation="silu", **k), (3, 2, 4)),
     Row("mbconv", lambda **k: layers.MBConv(4, expansion=2, kernel=5, **k), (4, 3, 4)),
