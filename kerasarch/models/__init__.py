@@ -37,12 +37,12 @@ from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.head import replace_head
 from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
-from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
-from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.lenet import VARIANTS as _LENET
 from kerasarch.models.lenet import LeNetConfig, lenet
 from kerasarch.models.mlp import VARIANTS as _MLP
 from kerasarch.models.mlp import MLPConfig, mlp
+from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
+from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
 from kerasarch.models.packed_conditions import PackedConditions
 from kerasarch.models.perceptual import perceptual_features
@@ -75,13 +75,13 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "convnext": (convnext, _CONVNEXT),
     "vgg": (vgg, _VGG),
     "densenet": (densenet, _DENSENET),
-    "vit": (vit, _VIT),
-}
     "alexnet": (alexnet, _ALEXNET),
     "lenet": (lenet, _LENET),
     "mlp": (mlp, _MLP),
     "cnn": (cnn, _CNN),
     "conv1d": (conv1d, _CONV1D),
+    "vit": (vit, _VIT),
+}
 """Family name to its builder and its table of variants."""
 
 __all__ = [
@@ -89,32 +89,32 @@ __all__ = [
     "FAMILIES",
     "IMAGENET",
     "INCEPTION",
+    "AlexNetConfig",
     "AutoencoderKL",
     "AutoencoderKLConfig",
     "CLIPTextConfig",
-    "AlexNetConfig",
     "CLIPTextModel",
     "CLIPTokenizer",
+    "CNNConfig",
     "CaptionedUNet",
     "CodeDecoder",
     "CodeSampler",
-    "CNNConfig",
+    "Conv1DConfig",
     "ConvNeXtConfig",
     "DenseNetConfig",
     "DiT",
-    "Conv1DConfig",
     "DiTConfig",
     "DiagonalGaussian",
     "EfficientNetConfig",
     "LatentDecoder",
     "LatentEncoder",
     "LatentSampler",
+    "LeNetConfig",
+    "MLPConfig",
     "MobileNetV2Config",
     "Network",
     "PackedConditions",
     "Preprocessing",
-    "LeNetConfig",
-    "MLPConfig",
     "ResNetConfig",
     "Sampler",
     "StableDiffusion",
@@ -131,20 +131,20 @@ __all__ = [
     "accept_raw_pixels",
     "adapt_channels",
     "add_adapters",
+    "alexnet",
     "attention_maps",
     "autoencoder_kl",
     "biggan_discriminator",
     "biggan_generator",
-    "alexnet",
     "build",
     "clip_text",
+    "cnn",
     "code_grid",
+    "conv1d",
     "convnext",
     "cyclegan_generator",
     "dcgan_discriminator",
-    "cnn",
     "dcgan_generator",
-    "conv1d",
     "densenet",
     "dit",
     "efficientnet",
@@ -152,14 +152,14 @@ __all__ = [
     "gan_discriminator",
     "gan_generator",
     "group_of",
+    "lenet",
+    "mlp",
     "mobilenet_v2",
     "patchgan_discriminator",
     "perceptual_features",
     "pix2pix_generator",
     "pixel_cnn",
     "replace_head",
-    "lenet",
-    "mlp",
     "resnet",
     "srgan_discriminator",
     "srgan_generator",

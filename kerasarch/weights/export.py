@@ -61,8 +61,9 @@ def to_pretrained(model: keras.Model | StableDiffusion, folder: str | Path) -> P
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     channels = next(variable.shape[2] for path, variable in kernels.items() if path.startswith("stem_"))
+    kind = ("distilled" if "head_distillation/kernel" in kernels else "classifier") if classes else "backbone"
     described = {
-        "architectures": [module.HUGGINGFACE["classifier" if classes else "backbone"]],
+        "architectures": [module.HUGGINGFACE[kind]],
         "model_type": module.HUGGINGFACE["model_type"],
         "num_channels": channels,
         **fields,

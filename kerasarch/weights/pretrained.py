@@ -25,13 +25,13 @@ from kerasarch.weights import (
     vit,
 )
 from kerasarch.weights.checkpoint import KERAS_PLACES, Checkpoint, Identity, assign, logger
-from kerasarch.weights.sources import FORMS, open_source
 from kerasarch.weights.own_files import OwnFiles
+from kerasarch.weights.sources import FORMS, open_source
 
 # A module has CONFIG, DETAILS, IGNORED, HEADS, PREFIX, imagenet_name, recognises, identify and tensor_name; where
 # Hugging Face has the family, also HUGGINGFACE and huggingface_config; where a tensor and its variable differ in more
 # than name and order of axes, also adapt(checkpoint, model, config), which gives a checkpoint with tensors that fit,
-# and FITTED, fields of the config in which they may differ because adapt makes up for it.
+# and FITTED, fields of the config in which they may differ because no tensor depends on them or adapt makes up for it.
 FAMILIES: dict[str, ModuleType | OwnFiles] = {
     "resnet": resnet,
     "mobilenet_v2": mobilenet_v2,
@@ -39,9 +39,9 @@ FAMILIES: dict[str, ModuleType | OwnFiles] = {
     "convnext": convnext,
     "vgg": vgg,
     "densenet": densenet,
-    "vit": vit,
     "alexnet": alexnet,
     **{name: OwnFiles(name) for name in ("lenet", "mlp", "cnn", "conv1d")},
+    "vit": vit,
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 
@@ -272,9 +272,9 @@ def _family(checkpoint: Checkpoint) -> str:
             if module.recognises(checkpoint):
                 return family
     names = ", ".join(list(checkpoint.tensors)[:3])
+    published = [name for name, module in FAMILIES.items() if isinstance(module, ModuleType)]
     raise WeightsError(
         f"{checkpoint.origin}: weights of a model that is not built here (tensors {names}, ...). "
-    published = [name for name, module in FAMILIES.items() if isinstance(module, ModuleType)]
         f"Families: {', '.join(published)}; a source is {FORMS}."
     )
 
@@ -289,9 +289,9 @@ def _identify(family: str, checkpoint: Checkpoint) -> Identity:
         architecture["classes"],
         architecture["channels"],
         models.Preprocessing(**preprocessing) if preprocessing else models.IMAGENET,
+        input_shape=tuple(architecture["input_shape"]) if "input_shape" in architecture else None,
     )
 
-        input_shape=tuple(architecture["input_shape"]) if "input_shape" in architecture else None,
 
 def _assemble(family: str, checkpoint: Checkpoint, identity: Identity, **arguments: Any) -> Network:
     builder = models.FAMILIES[family][0]
