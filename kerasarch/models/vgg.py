@@ -63,12 +63,17 @@ class VGGConfig:
             )
 
 
-# Simonyan & Zisserman, 2014, table 1: A, B, D, E
-_DEPTHS = {"vgg11": (1, 1, 2, 2, 2), "vgg13": (2, 2, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 VARIANTS: dict[str, VGGConfig] = {
-    **{name: VGGConfig(depths=depths) for name, depths in _DEPTHS.items()},
-    # https://docs.pytorch.org/vision/stable/models/vgg.html
-    **{f"{name}_bn": VGGConfig(depths=depths, norm=True) for name, depths in _DEPTHS.items()},
+    # Simonyan & Zisserman, 2014, table 1: A, B, D, E
+    "vgg11": VGGConfig(depths=(1, 1, 2, 2, 2)),
+    "vgg13": VGGConfig(depths=(2, 2, 2, 2, 2)),
+    "vgg16": VGGConfig(depths=(2, 2, 3, 3, 3)),
+    "vgg19": VGGConfig(depths=(2, 2, 4, 4, 4)),
+    # the same with batch normalisation: https://docs.pytorch.org/vision/stable/models/vgg.html
+    "vgg11_bn": VGGConfig(depths=(1, 1, 2, 2, 2), norm=True),
+    "vgg13_bn": VGGConfig(depths=(2, 2, 2, 2, 2), norm=True),
+    "vgg16_bn": VGGConfig(depths=(2, 2, 3, 3, 3), norm=True),
+    "vgg19_bn": VGGConfig(depths=(2, 2, 4, 4, 4), norm=True),
 }
 
 

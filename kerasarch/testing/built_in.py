@@ -16,6 +16,29 @@ BUILT_IN = {
     "kerasarch.models.mobilenet_v2:mobilenet_v2": [
         Example({"alpha": 0.35, "classes": 3, "input_shape": (32, 32, 3)}, [(2, 32, 32, 3)]),
     ],
+    "kerasarch.models.vgg:vgg": [
+        Example({"variant": "vgg11_bn", "classes": 3, "input_shape": (9, 8, 3), "depths": (1, 2), "widths": (4, 6),
+                 "hidden": (8, 7), "pool": 2}, [(2, 9, 8, 3)]),
+    ],
+    "kerasarch.models.densenet:densenet": [
+        Example({"variant": "densenet100_small", "classes": 3, "input_shape": (8, 9, 1), "depths": (2, 1), "growth": 3,
+                 "stem_width": 4}, [(2, 8, 9, 1)]),
+    ],
+    "kerasarch.models.alexnet:alexnet": [
+        Example({"variant": "alexnet_2012", "classes": 3, "input_shape": (64, 63, 3), "widths": (4, 5, 6, 7, 8),
+                 "hidden": (9, 7), "pool": 2}, [(2, 64, 63, 3)]),
+    ],
+    "kerasarch.models.lenet:lenet": [Example({"classes": 3}, [(2, 28, 28, 1)])],
+    "kerasarch.models.mlp:mlp": [
+        Example({"classes": 3, "input_shape": (4, 3, 2), "width": 6, "norm": "layer"}, [(2, 4, 3, 2)]),
+        Example({"classes": 3, "input_shape": (5,), "width": 6}, [(2, 5)]),
+    ],
+    "kerasarch.models.cnn:cnn": [
+        Example({"classes": 3, "input_shape": (8, 9, 2), "widths": (4, 6), "grid": 2}, [(2, 8, 9, 2)]),
+    ],
+    "kerasarch.models.conv1d:conv1d": [
+        Example({"classes": 3, "input_shape": (7, 2), "widths": (4, 6), "kernels": (3, 3)}, [(2, 7, 2)]),
+    ],
     "kerasarch.models.autoencoder_kl:autoencoder_kl": [
         Example({"variant": "stable_diffusion", **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
     ],

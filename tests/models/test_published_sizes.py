@@ -19,6 +19,8 @@ pytestmark = [
 # https://docs.pytorch.org/vision/stable/models.html), unless another source stands beside them
 PUBLISHED = {
     "alexnet": 61_100_840,
+    # Krizhevsky et al., 2012, figure 2, added up by hand without the split over two GPUs
+    "alexnet_2012": 62_378_344,
     "densenet121": 7_978_856,
     "densenet161": 28_681_000,
     "densenet169": 14_149_480,
@@ -45,6 +47,7 @@ PUBLISHED = {
     "convnext_large": 197_767_336,
     # "350M": https://github.com/facebookresearch/ConvNeXt; counted in keras.applications.ConvNeXtXLarge
     "convnext_xlarge": 350_196_968,
+    # 5.91, 22.44 and 87.34 million in timm's results/results-imagenet.csv
     # torchvision's vit_b_16, vit_b_32, vit_l_16, vit_l_32 and vit_h_14, the last at 224 pixels (its _linear weights)
     "vit_base_patch16": 86_567_656,
     "vit_base_patch32": 88_224_232,
