@@ -27,6 +27,8 @@ from kerasarch.models.convnext import VARIANTS as _CONVNEXT
 from kerasarch.models.convnext import ConvNeXtConfig, convnext
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
+from kerasarch.models.deit import VARIANTS as _DEIT
+from kerasarch.models.deit import DeiTConfig, deit, distillation_heads
 from kerasarch.models.densenet import VARIANTS as _DENSENET
 from kerasarch.models.densenet import DenseNetConfig, densenet
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
@@ -81,6 +83,7 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
     "cnn": (cnn, _CNN),
     "conv1d": (conv1d, _CONV1D),
     "vit": (vit, _VIT),
+    "deit": (deit, _DEIT),
 }
 """Family name to its builder and its table of variants."""
 
@@ -101,6 +104,7 @@ __all__ = [
     "CodeSampler",
     "Conv1DConfig",
     "ConvNeXtConfig",
+    "DeiTConfig",
     "DenseNetConfig",
     "DiT",
     "DiTConfig",
@@ -145,7 +149,9 @@ __all__ = [
     "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
+    "deit",
     "densenet",
+    "distillation_heads",
     "dit",
     "efficientnet",
     "features",

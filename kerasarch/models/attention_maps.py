@@ -48,7 +48,17 @@ class AttentionMap(keras.layers.Layer):
         return cls(**{**config, "block": keras.saving.deserialize_keras_object(config["block"])})
 
 
-def attention_maps(model: keras.Model) -> Network:
+@keras.saving.register_keras_serializable(package="kerasarch")
+class AttentionMaps(Network):
+    """A functional model that gives a list, also where it has one output, which Keras would take out of its list."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+        """Apply the graph."""
+        outputs = super().call(inputs, training=training, mask=mask, **kwargs)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+
+def attention_maps(model: keras.Model) -> AttentionMaps:
     """Return a model that gives the attention weights of every block of this one, in order from the input.
 
     ``maps[l][b, h, t, s]`` is the weight with which, in block l and head h, token t of picture b takes the value of
@@ -80,4 +90,5 @@ def attention_maps(model: keras.Model) -> Network:
             f"{model.name}: expected a model with attention blocks, such as models.vit. Received one without."
         )
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return Network(inputs, outputs, name=f"{model.name}_attention", preprocessing=getattr(model, "preprocessing", None))
+    preprocessing = getattr(model, "preprocessing", None)
+    return AttentionMaps(inputs, outputs, name=f"{model.name}_attention", preprocessing=preprocessing)

@@ -13,7 +13,8 @@ def replace_head(model: keras.Model, classes: int, *, dropout: float = 0.0, seed
 
     Works for any functional model that ends in a Dense (and perhaps an activation after it), ours or
     ``keras.applications``', and for one without a head whose output is ``(batch, width)``. Dropout directly below the
-    old Dense goes with it. The new Dense is named ``head``, gives logits and starts fresh.
+    old Dense goes with it. The new Dense is named ``head``, gives logits and starts fresh. Where the old model averages
+    several Dense, as DeiT does, each is replaced, and the new model averages them again.
 
     Args:
         model: The classifier, which stays usable; the layers below the head are shared, not copied.
@@ -33,11 +34,13 @@ def replace_head(model: keras.Model, classes: int, *, dropout: float = 0.0, seed
             f"{model.name}: classes must be at least 1 and dropout in [0, 1). Received classes={classes}, "
             f"dropout={dropout}."
         )
-    x, policy = _below_head(model)
-    if dropout:
-        x = keras.layers.Dropout(dropout, seed=seed, name="head_dropout")(x)
-    initializer = keras.initializers.GlorotUniform(seed=seed)
-    x = keras.layers.Dense(classes, kernel_initializer=initializer, dtype=policy, name="head")(x)
+    heads = []
+    for index, (name, x, policy) in enumerate(_heads(model)):
+        if dropout:
+            x = keras.layers.Dropout(dropout, seed=seed, name=f"{name}_dropout")(x)
+        initializer = keras.initializers.GlorotUniform(seed=None if seed is None else seed + index)
+        heads.append(keras.layers.Dense(classes, kernel_initializer=initializer, dtype=policy, name=name)(x))
+    x = heads[0] if len(heads) == 1 else keras.layers.Average(name="head_average")(heads)
     architecture = getattr(model, "architecture", None)
     if isinstance(architecture, dict):
         architecture = {**architecture, "classes": classes}
@@ -50,15 +53,20 @@ def replace_head(model: keras.Model, classes: int, *, dropout: float = 0.0, seed
     )
 
 
-def _below_head(model: keras.Model) -> tuple[Any, Any]:
-    """Return the tensor that enters the last Dense and that layer's dtype policy."""
+def _heads(model: keras.Model) -> list[tuple[str, Any, Any]]:
+    """Return of each Dense to replace the new name, the tensor that enters it, and its dtype policy."""
     pairs = trace(model)
+    last, output = pairs[-1]
+    if isinstance(last, keras.layers.Average):
+        parents = _parents(output)
+        layers = [parent._keras_history.operation for parent in parents]
+        if all(isinstance(layer, keras.layers.Dense) for layer in layers):
+            names = ["head", *(layer.name for layer in layers[1:])]
+            rows = zip(names, parents, layers, strict=True)
+            return [(name, _below(parent), layer.dtype_policy) for name, parent, layer in rows]
     for layer, tensor in reversed(pairs):
         if isinstance(layer, keras.layers.Dense):
-            below = _parent(tensor)
-            while isinstance(below._keras_history.operation, keras.layers.Dropout):
-                below = _parent(below)
-            return below, layer.dtype_policy
+            return [("head", _below(tensor), layer.dtype_policy)]
     output = model.outputs[0] if len(model.outputs) == 1 else model.output
     if isinstance(output, dict) and "pooler_output" in output:
         output = output["pooler_output"]
@@ -68,9 +76,17 @@ def _below_head(model: keras.Model) -> tuple[Any, Any]:
             f"{model.name}: no Dense layer to replace, and the output is not (batch, width). Received output {shapes}. "
             "Build the model with a head, or pool its features."
         )
-    return output, pairs[-1][0].dtype_policy
+    return [("head", output, last.dtype_policy)]
 
 
-def _parent(tensor: Any) -> Any:
+def _below(tensor: Any) -> Any:
+    """Return what enters the layer that a tensor leaves, before any dropout."""
+    below = _parents(tensor)[0]
+    while isinstance(below._keras_history.operation, keras.layers.Dropout):
+        below = _parents(below)[0]
+    return below
+
+
+def _parents(tensor: Any) -> list[Any]:
     history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index].input_tensors[0]
+    return history.operation._inbound_nodes[history.node_index].input_tensors

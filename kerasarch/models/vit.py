@@ -79,23 +79,38 @@ class ViTConfig:
             )
 
 
-_SIZES: dict[str, dict[str, Any]] = {
-    # Steiner et al., 2021, table 2
-    "tiny": {"width": 192, "depth": 12, "heads": 3},
-    "small": {"width": 384, "depth": 12, "heads": 6},
-    # Dosovitskiy et al., 2020, table 1
-    "base": {"width": 768, "depth": 12, "heads": 12},
-    "large": {"width": 1024, "depth": 24, "heads": 16},
-    "huge": {"width": 1280, "depth": 32, "heads": 16},
-}
+# Steiner et al., 2021, table 2
+_TINY: dict[str, Any] = {"width": 192, "depth": 12, "heads": 3}
+_SMALL: dict[str, Any] = {"width": 384, "depth": 12, "heads": 6}
+# Dosovitskiy et al., 2020, table 1
+_BASE: dict[str, Any] = {"width": 768, "depth": 12, "heads": 12}
+_LARGE: dict[str, Any] = {"width": 1024, "depth": 24, "heads": 16}
+_HUGE: dict[str, Any] = {"width": 1280, "depth": 32, "heads": 16}
+
 VARIANTS: dict[str, ViTConfig] = {
-    f"vit_{size}_patch{patch}": ViTConfig(patch=patch, **sizes)
-    for size, sizes in _SIZES.items()
-    for patch in (8, 14, 16, 32)
-}
-# Patches of 4 pixels give pictures of 32 pixels the 64 tokens that patches of 32 give those of 256.
-VARIANTS |= {
-    f"vit_{size}_patch4": ViTConfig(patch=4, image_size=(32, 32), **_SIZES[size]) for size in ("tiny", "small")
+    "vit_tiny_patch8": ViTConfig(**_TINY, patch=8),
+    "vit_tiny_patch14": ViTConfig(**_TINY, patch=14),
+    "vit_tiny_patch16": ViTConfig(**_TINY, patch=16),
+    "vit_tiny_patch32": ViTConfig(**_TINY, patch=32),
+    "vit_small_patch8": ViTConfig(**_SMALL, patch=8),
+    "vit_small_patch14": ViTConfig(**_SMALL, patch=14),
+    "vit_small_patch16": ViTConfig(**_SMALL, patch=16),
+    "vit_small_patch32": ViTConfig(**_SMALL, patch=32),
+    "vit_base_patch8": ViTConfig(**_BASE, patch=8),
+    "vit_base_patch14": ViTConfig(**_BASE, patch=14),
+    "vit_base_patch16": ViTConfig(**_BASE, patch=16),
+    "vit_base_patch32": ViTConfig(**_BASE, patch=32),
+    "vit_large_patch8": ViTConfig(**_LARGE, patch=8),
+    "vit_large_patch14": ViTConfig(**_LARGE, patch=14),
+    "vit_large_patch16": ViTConfig(**_LARGE, patch=16),
+    "vit_large_patch32": ViTConfig(**_LARGE, patch=32),
+    "vit_huge_patch8": ViTConfig(**_HUGE, patch=8),
+    "vit_huge_patch14": ViTConfig(**_HUGE, patch=14),
+    "vit_huge_patch16": ViTConfig(**_HUGE, patch=16),
+    "vit_huge_patch32": ViTConfig(**_HUGE, patch=32),
+    # For pictures of 32 pixels, which patches of 4 make 64 tokens
+    "vit_tiny_patch4": ViTConfig(**_TINY, patch=4, image_size=(32, 32)),
+    "vit_small_patch4": ViTConfig(**_SMALL, patch=4, image_size=(32, 32)),
 }
 
 

@@ -14,6 +14,7 @@ from kerasarch.models.family import choose
 from kerasarch.weights import (
     alexnet,
     convnext,
+    deit,
     densenet,
     diffusers_folders,
     efficientnet,
@@ -42,6 +43,7 @@ FAMILIES: dict[str, ModuleType | OwnFiles] = {
     "alexnet": alexnet,
     **{name: OwnFiles(name) for name in ("lenet", "mlp", "cnn", "conv1d")},
     "vit": vit,
+    "deit": deit,
 }
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 

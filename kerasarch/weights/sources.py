@@ -36,6 +36,7 @@ _HUGGINGFACE = (
     "efficientnet.",
     "convnext.",
     "vit.",
+    "deit.",
     "embedder.",
     "embeddings.",
     "conv_stem.first_conv.",

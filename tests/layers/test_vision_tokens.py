@@ -11,7 +11,8 @@ from kerasarch.layers.patch_tokens import cubic_matrix
 from tests import conformance
 from tests.conformance import to_numpy
 
-pytestmark = conformance.QUIET
+# What depends on the backend is in the conformance tables and beside the references.
+pytestmark = [conformance.QUIET, pytest.mark.quick_on("torch")]
 
 
 def draw(*shape, seed=0):

@@ -159,6 +159,7 @@ ROWS = [
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
+    Row("deit", family(models.deit, (6, 6, 1), **VIT), (6, 6, 1), blind=r"key/bias"),
     Row("unet_2d", UNET, [(4, 3, 2), (), 3], blind=r"key/bias"),
     Row("unet_2d_condition", CONDITION, [(4, 3, 2), (), (3, 5)], blind=r"key/bias"),
 ]

@@ -48,6 +48,9 @@ PUBLISHED = {
     # "350M": https://github.com/facebookresearch/ConvNeXt; counted in keras.applications.ConvNeXtXLarge
     "convnext_xlarge": 350_196_968,
     # 5.91, 22.44 and 87.34 million in timm's results/results-imagenet.csv
+    "deit_tiny_patch16": 5_910_800,
+    "deit_small_patch16": 22_436_432,
+    "deit_base_patch16": 87_338_192,
     # torchvision's vit_b_16, vit_b_32, vit_l_16, vit_l_32 and vit_h_14, the last at 224 pixels (its _linear weights)
     "vit_base_patch16": 86_567_656,
     "vit_base_patch32": 88_224_232,

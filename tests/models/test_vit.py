@@ -9,7 +9,8 @@ from kerasarch.errors import ShapeError, UsageError
 from tests import conformance
 from tests.conformance import to_numpy
 
-pytestmark = conformance.QUIET
+# What depends on the backend is in the conformance tables and beside the references.
+pytestmark = [conformance.QUIET, pytest.mark.quick_on("torch")]
 TINY = {"patch": 4, "width": 8, "depth": 2, "heads": 2, "classes": 3}
 
 

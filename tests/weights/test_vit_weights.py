@@ -16,6 +16,7 @@ from tests.weights.plain_vit import PlainViT
 from tests.weights.references import assert_close, first, huggingface_outputs, randomise_torch
 
 pytestmark = conformance.QUIET
+ONCE = pytest.mark.quick_on("torch")  # what does not depend on the backend, or only as its neighbours do
 
 SIZES = {
     "hidden_size": 8,
@@ -57,7 +58,7 @@ def interpolated(model, x):
         return model(first(x), interpolate_pos_encoding=True).logits.numpy()
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", ["odd", pytest.param("plain", marks=ONCE)])
 def test_huggingface_classifier_both_ways(name, tmp_path):
     import transformers
 
@@ -72,6 +73,7 @@ def test_huggingface_classifier_both_ways(name, tmp_path):
     assert json.loads((tmp_path / "ours/config.json").read_text())["image_size"] == CONFIGS[name]["image_size"]
 
 
+@ONCE
 def test_huggingface_backbone_both_ways(tmp_path):
     import transformers
 
@@ -100,16 +102,22 @@ def test_attention_weights_are_the_references(tmp_path):
         assert_close(ours, reference.numpy())
 
 
-def test_other_sizes_get_interpolated_positions(tmp_path):
+def test_pictures_of_another_size_get_interpolated_positions(tmp_path):
+    theirs = huggingface(tmp_path, **SIZES)
+    x = pictures(21, 13)
+    free = kerasarch.from_pretrained(tmp_path, input_shape=(None, None, 3))
+    assert free.get_layer("stem_tokens").grid == (2, 2)
+    assert_close(outputs(free, x), interpolated(theirs, x))
+
+
+@ONCE
+def test_weights_of_another_size_get_interpolated_positions(tmp_path):
     theirs = huggingface(tmp_path / "theirs", **SIZES)
     x = pictures(21, 13)
     expected = interpolated(theirs, x)
     fixed = kerasarch.from_pretrained(tmp_path / "theirs", input_shape=(21, 13, 3))
     assert fixed.get_layer("stem_tokens").grid == (5, 3)
     assert_close(outputs(fixed, x), expected)
-    free = kerasarch.from_pretrained(tmp_path / "theirs", input_shape=(None, None, 3))
-    assert free.get_layer("stem_tokens").grid == (2, 2)
-    assert_close(outputs(free, x), expected)
     # What is there already takes them too, from the folder and from a file of ours of another size.
     small = kerasarch.from_pretrained(tmp_path / "theirs")
     small.save(tmp_path / "small.keras")
@@ -132,7 +140,7 @@ TIMM = {
 }
 
 
-@pytest.mark.parametrize("name", TIMM)
+@pytest.mark.parametrize("name", ["mean", *(pytest.param(name, marks=ONCE) for name in ("token", "no class token"))])
 def test_timm_names(name, tmp_path):
     torch.manual_seed(0)
     theirs = PlainViT(**TIMM[name]).eval()
@@ -146,6 +154,7 @@ def test_timm_names(name, tmp_path):
     assert_close(outputs(model, x), expected)
 
 
+@ONCE
 def test_timm_files_that_do_not_say_enough(tmp_path):
     theirs = PlainViT((2, 3))
     tensors = {key: tensor.numpy() for key, tensor in theirs.state_dict().items()}
@@ -175,6 +184,7 @@ def test_timm_files_that_do_not_say_enough(tmp_path):
         kerasarch.from_pretrained(tmp_path, heads=2)
 
 
+@ONCE
 def test_what_the_reference_has_not():
     model = models.vit(patch=4, width=8, depth=1, heads=2, input_shape=(8, 8, 3), layer_scale=0.1, pooling="mean")
     with pytest.raises(WeightsError, match=r"no counterpart of pooling='mean', layer_scale=0.1. Save as .keras"):
@@ -183,6 +193,7 @@ def test_what_the_reference_has_not():
         models.vit(weights="imagenet")
 
 
+@ONCE
 def test_details_come_from_the_file_and_sizes_must_agree(tmp_path):
     huggingface(tmp_path, **SIZES)
     config = models.ViTConfig(patch=4, width=8, depth=2, heads=2, expansion=1.5, image_size=8)
@@ -201,6 +212,7 @@ def test_details_come_from_the_file_and_sizes_must_agree(tmp_path):
         models.vit(config, epsilon=0.1, weights=str(tmp_path))
 
 
+@ONCE
 def test_our_bare_files_say_no_grid(tmp_path):
     arguments = {"patch": 4, "width": 8, "depth": 1, "heads": 2, "classes": 2}
     small = models.vit(**arguments, input_shape=(8, 8, 3))
