@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import keras
 
+from kerasarch.backends.conditional import conditional
 from kerasarch.backends.scope import Scope, current_scope, value_in
 
 
@@ -19,13 +20,14 @@ def when(predicate: Any, fn: Callable[[], None]) -> None:
     outer = current_scope()
     if outer is None or not isinstance(predicate, jax.core.Tracer):
         if bool(predicate):
-            fn()
+            with conditional():
+                fn()
         return
     assigned: list[keras.Variable] = []
 
     def taken() -> list[Any]:
         scope = Scope(outer)
-        with scope:
+        with scope, conditional():
             fn()
         assigned[:] = scope.assigned.values()
         return [scope.get_current_value(variable) for variable in assigned]

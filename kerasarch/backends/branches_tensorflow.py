@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasarch.backends.conditional import conditional
+
 
 def when(predicate: Any, fn: Callable[[], None]) -> None:
     """Run ``fn`` if the predicate holds.
@@ -15,11 +17,13 @@ def when(predicate: Any, fn: Callable[[], None]) -> None:
     """
     if tf.executing_eagerly():
         if bool(predicate):
-            fn()
+            with conditional():
+                fn()
         return
 
     def taken() -> tf.Tensor:
-        fn()
+        with conditional():
+            fn()
         return tf.constant(0)
 
     # Assignments inside are kept by the automatic control dependencies of the function around it.

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from kerasarch.backends.conditional import conditional
+
 
 def when(predicate: Any, fn: Callable[[], None]) -> None:
     """Run ``fn`` if the predicate holds.
@@ -12,4 +14,5 @@ def when(predicate: Any, fn: Callable[[], None]) -> None:
         fn: Stateful Keras code; what it assigns is assigned.
     """
     if bool(predicate):
-        fn()
+        with conditional():
+            fn()

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from kerasarch import backends
+from kerasarch.backends.conditional import inside_condition
 from kerasarch.errors import UsageError
 from kerasarch.training.gradients import only_shapes, shapes_only, value_and_grad
 from kerasarch.training.optimizer_set import OptimizerSet
@@ -113,7 +114,7 @@ class Learner(keras.Model):
         if not optimizer.built:
             optimizer.build(self.variables_of(name if isinstance(self.optimizer, OptimizerSet) else None))
         (_, (value, aux)), gradients = value_and_grad(scaled, variables, has_aux=True)(*args)
-        if self._monitoring:
+        if self._monitoring and not inside_condition():
             self._record(f"gradient_norm/{name or self.name}", _norm(gradients) / _scale(optimizer))
         backends.apply_gradients(optimizer, gradients, variables)
         return (value, aux) if has_aux else value

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from kerasarch import backends
+from kerasarch.backends.conditional import inside_condition
 from kerasarch.errors import UsageError
 from kerasarch.training.groups import layer_groups, merge
 from kerasarch.training.optimizer_set import OptimizerSet
@@ -128,8 +129,8 @@ class Monitor:
         return {**result, _KEY: norms}
 
     def collect(self, gradients: Sequence[Any], variables: Sequence[Any], scale: Any) -> None:
-        """Take the gradients that an optimizer was given."""
-        if self._collected is None:
+        """Take the gradients that an optimizer was given; those of steps that are taken only sometimes are left out."""
+        if self._collected is None or inside_condition():
             return
         self._find_homes()
         squares: dict[tuple[str, str], Any] = {}

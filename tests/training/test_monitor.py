@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kerasarch.training.adversarial.lazy import Lazily
 from kerasarch.training.learner import Learner
 from kerasarch.training.monitor import Monitor
 
@@ -167,3 +168,27 @@ def test_each_network_of_a_learner_has_its_own_norms():
     for name, groups in norms.items():
         assert look.seen[0][name] == pytest.approx(groups, rel=1e-5)
     assert look.logs[0].keys() == {"one"}
+
+
+class Sometimes(Pair):
+    """The second network is trained in every second step."""
+
+    def __init__(self):
+        super().__init__()
+        self.lazy = Lazily(2, ["penalty"])
+
+    def step(self, batch):
+        x, y = batch
+        logs = {"one": self.minimize("one", lambda: ops.mean((self.one(x) - y) ** 2))}
+        return logs | self.lazy.run(lambda: {"penalty": self.minimize("two", lambda: ops.sum(self.two(x) ** 2))})
+
+
+def test_steps_under_a_condition_are_taken_but_not_seen():
+    learner, (x, y), look = Sometimes(), data(), Look()
+    learner.compile({"one": keras.optimizers.SGD(0.1), "two": keras.optimizers.SGD(1e-3)})
+    kernel = np.array(ops.convert_to_numpy(learner.two.layers[0].kernel.value))
+    learner.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[look])  # steps 0 and 2 train the second network
+    assert [list(seen) for seen in look.seen] == [["one"]] * 3
+    for _ in range(2):
+        kernel = kernel - 2e-3 * x.T @ (x @ kernel)
+    np.testing.assert_allclose(ops.convert_to_numpy(learner.two.layers[0].kernel.value), kernel, rtol=1e-5, atol=1e-6)

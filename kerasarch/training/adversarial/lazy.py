@@ -9,7 +9,6 @@ from keras import ops
 from kerasarch import backends
 from kerasarch.errors import UsageError
 from kerasarch.training.gradients import only_shapes
-from kerasarch.training.learner import Learner
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -41,11 +40,10 @@ class Lazily(keras.layers.Layer):
         ]
         self.built = True
 
-    def run(self, learner: Learner, fn: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def run(self, fn: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Count a step and run the code when its turn has come.
 
         Args:
-            learner: Whose step it is.
             fn: Stateful Keras code that returns scalars of the names.
 
         Returns:
@@ -55,11 +53,7 @@ class Lazily(keras.layers.Layer):
             return {}
 
         def run() -> None:
-            monitoring, learner._monitoring = learner._monitoring, False
-            try:
-                result = fn()
-            finally:
-                learner._monitoring = monitoring
+            result = fn()
             for name, variable in zip(self.names, self.values, strict=True):
                 variable.assign(ops.cast(result[name], "float32"))
 

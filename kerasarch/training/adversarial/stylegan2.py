@@ -76,12 +76,12 @@ class StyleGAN2(GAN):
     def discriminator_step(self, images: Any, labels: Any) -> dict[str, Any]:
         """Train the discriminator, and every few steps its smoothness."""
         logs = super().discriminator_step(images, labels)
-        return logs | self.lazy_r1.run(self, lambda: self.r1_step(images, labels))
+        return logs | self.lazy_r1.run(lambda: self.r1_step(images, labels))
 
     def generator_step(self, count: Any, labels: Any) -> dict[str, Any]:
         """Train the generator, and every few steps its smoothness; then move the averages."""
         _, logs = self.minimize("generator", self.generator_loss, self.draw(count), labels, has_aux=True)
-        logs = logs | self.lazy_path.run(self, lambda: self.path_step(count, labels))
+        logs = logs | self.lazy_path.run(lambda: self.path_step(count, labels))
         if self.average is not None:
             self.average.update(self.generator, count)
         return logs

@@ -120,7 +120,7 @@ class Counting(Learner):
 
     def step(self, batch):
         self.runs.assign_add(0.0)
-        logs = self.lazily.run(self, lambda: self.part(batch))
+        logs = self.lazily.run(lambda: self.part(batch))
         return {"loss": self.minimize("network", lambda: ops.mean(self.network(batch))), **logs}
 
     def part(self, batch):
