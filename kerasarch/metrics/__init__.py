@@ -1,5 +1,6 @@
 """Metrics that hold a recipe against its figure."""
 
+from kerasarch.metrics.calibration import Calibration, calibration
 from kerasarch.metrics.classification import (
     ClassificationSummary,
     ClassScores,
@@ -18,12 +19,14 @@ from kerasarch.metrics.image_quality import psnr, ssim
 from kerasarch.metrics.mode_coverage import ModeCoverage, collapse_warning, mode_coverage
 
 __all__ = [
+    "Calibration",
     "ClassScores",
     "ClassificationSummary",
     "DensityCoverage",
     "KernelDistance",
     "ModeCoverage",
     "PrecisionRecall",
+    "calibration",
     "classification_summary",
     "collapse_warning",
     "confusion_matrix",

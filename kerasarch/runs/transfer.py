@@ -31,16 +31,16 @@ def compare_transfer(
         ``accuracy`` and ``macro_f1`` of the chosen strategy, ``<strategy>_accuracy`` of the others, and
         ``gain_over_scratch``, all between 0 and 1.
     """
-    import keras
-
     from kerasarch import training
     from kerasarch.metrics import classification_summary
+    from kerasarch.runs.classification_report import report_classifier
+    from kerasarch.runs.predictions import predict_probabilities
 
     classes = test.source.classes
     rows: list[dict[str, Any]] = []
     result: dict[str, float] = {}
     for name, model, seconds in training.train_strategies(run, make, train, validation, options, **defaults):
-        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(model.predict(test, verbose=0)))
+        probabilities = predict_probabilities(model, test)
         scores = classification_summary(test.labels, probabilities, classes)
         rows.append(
             {
@@ -54,30 +54,10 @@ def compare_transfer(
         if name == options.strategy:
             result |= {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
             run.save(model)
-            run.confusion(scores.confusion, classes)
-            _examples(run, test, probabilities)
+            report_classifier(run, test, probabilities)
         else:
             result[f"{name}_accuracy"] = scores.accuracy
     run.table("strategies", rows, caption=f"Strategies on the same {len(train.labels)} training images")
     if SCRATCH in options.chosen:
         result["gain_over_scratch"] = result["accuracy"] - result[f"{SCRATCH}_accuracy"]
     return result
-
-
-def _examples(run: Run, test: Any, probabilities: Any, count: int = 24) -> None:
-    """Show the most confident mistakes, then pictures that were recognised, spread over the test images."""
-    import keras
-    import numpy as np
-
-    predicted = probabilities.argmax(axis=1)
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    wrong = [int(i) for i in order if predicted[i] != test.labels[i]][: count // 2]
-    right = np.flatnonzero(predicted == test.labels)
-    spread = np.unique(np.linspace(0, len(right) - 1, min(len(right), count - len(wrong))).astype(int))
-    chosen = wrong + [int(i) for i in right[spread]] if len(right) else wrong
-    batch = len(test.batch(0, 0)[0])
-    images = np.stack([test.batch(0, i // batch)[0][i % batch] for i in chosen])
-    if keras.config.image_data_format() == "channels_first":
-        images = np.moveaxis(images, 1, -1)
-    pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)  # (N, H, W, C)
-    run.examples(pixels, test.labels[chosen], probabilities[chosen], test.source.classes)

@@ -10,6 +10,7 @@ from kerasarch.lazy import lazy_names
 if TYPE_CHECKING:
     from kerasarch.training.arrays import ArrayBatches
     from kerasarch.training.average import WeightAverage
+    from kerasarch.training.classification_options import ClassificationOptions
     from kerasarch.training.diffusion import Diffusion
     from kerasarch.training.diffusion_options import DiffusionMethod, DiffusionOptions, UNetDiffusionOptions
     from kerasarch.training.early_stopping import EarlyStopping
@@ -43,6 +44,7 @@ _HOMES = {
     "AdversarialOptions": "generative_options",
     "ArrayBatches": "arrays",
     "AutoencoderOptions": "generative_options",
+    "ClassificationOptions": "classification_options",
     "Diffusion": "diffusion",
     "DiffusionMethod": "diffusion_options",
     "DiffusionOptions": "diffusion_options",
@@ -80,6 +82,7 @@ __all__ = [
     "AdversarialOptions",
     "ArrayBatches",
     "AutoencoderOptions",
+    "ClassificationOptions",
     "Diffusion",
     "DiffusionMethod",
     "DiffusionOptions",

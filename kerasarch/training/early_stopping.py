@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerasarch.errors import TrainingError, UsageError
+from kerasarch.training.weight_averages import averages_of
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -14,7 +15,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     Unlike Keras' callback of that name it does not start anew when ``fit`` is called again: an interrupted fit
     continues with :meth:`restore`. The best weights come back at the end of the last epoch, before the callbacks that
-    stand behind this one; a checkpoint written by one of them holds what training ends with.
+    stand behind this one; a checkpoint written by one of them holds what training ends with. Where the optimizer
+    averages the weights (``use_ema``), the best ones are averages, with which ``fit`` ends in any case.
 
     Args:
         monitor: Name of the metric in the logs.
@@ -60,13 +62,15 @@ class EarlyStopping(keras.callbacks.Callback):
         score = self._sign * float(value)
         if score < self.best - self.minimum_change:
             self.best, self.best_epoch = score, self.seen - 1
-            self.best_weights = self.model.get_weights()
+            self.best_weights = _weights_or_averages(self.model)
         waited = self.seen - 1 - self.best_epoch
         if waited >= self.patience:
             self.model.stop_training = True
         last = epoch + 1 >= self.params.get("epochs", math.inf)  # of the whole fit, also where it was interrupted
         if self.best_weights is not None and (waited >= self.patience or last):
             self.model.set_weights(self.best_weights)
+            for variable, average in averages_of(self.model):  # which the end of fit puts into the variables
+                average.assign(keras.ops.convert_to_numpy(variable.value))
 
     def state(self) -> dict[str, Any]:
         """What an interrupted fit needs to continue: JSON values, and ``weights``, a list of arrays or None."""
@@ -77,3 +81,8 @@ class EarlyStopping(keras.callbacks.Callback):
         """Continues from what :meth:`state` gave."""
         self.best = math.inf if state["best"] is None else state["best"]
         self.best_epoch, self.seen, self.best_weights = state["best_epoch"], state["seen"], state["weights"]
+
+
+def _weights_or_averages(model: keras.Model) -> list[np.ndarray]:
+    averages = {id(variable): average for variable, average in averages_of(model)}
+    return [np.array(keras.ops.convert_to_numpy(averages.get(id(v), v).value)) for v in model.weights]

@@ -1,5 +1,6 @@
 """The loss of a classifier, for class numbers and class probabilities alike."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,11 +14,14 @@ class SmoothedCrossentropy(keras.losses.Loss):
     """Cross-entropy with label smoothing, on class numbers or on class probabilities.
 
     The target is ``(1 - smoothing) * label + smoothing / classes`` (Szegedy et al., 2016, section 7,
-    https://arxiv.org/abs/1512.00567). Keras has smoothing for probabilities only.
+    https://arxiv.org/abs/1512.00567). Keras has smoothing for probabilities only, and weights of classes in ``fit``
+    only, for class numbers.
 
     Args:
         smoothing: Weight of the uniform distribution, at least 0 and below 1.
         from_logits: Whether predictions are logits; else probabilities.
+        class_weights: Factor of the loss of each class's examples, one a class; None for 1. An example of mixed
+            classes has the mixed factor.
         reduction: As in Keras.
         name: Name of the loss.
         dtype: As in Keras.
@@ -34,6 +38,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         smoothing: float = 0.0,
         *,
         from_logits: bool = False,
+        class_weights: Sequence[float] | None = None,
         reduction: str = "sum_over_batch_size",
         name: str = "crossentropy",
         dtype: Any = None,
@@ -42,6 +47,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         if not 0 <= smoothing < 1:
             raise UsageError(f"Received label smoothing {smoothing}. Expected at least 0 and below 1.")
         self.smoothing, self.from_logits = smoothing, from_logits
+        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
     def call(self, y_true, y_pred):
         """Loss of each example, as in Keras."""
@@ -52,13 +58,20 @@ class SmoothedCrossentropy(keras.losses.Loss):
                 y_true = ops.squeeze(y_true, axis=-1)
             y_true = ops.one_hot(ops.cast(y_true, "int32"), classes, dtype=y_pred.dtype)
         y_true = ops.cast(y_true, y_pred.dtype)
-        if self.smoothing:
-            y_true = y_true * (1 - self.smoothing) + self.smoothing / classes
-        return ops.categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
+        target = y_true * (1 - self.smoothing) + self.smoothing / classes if self.smoothing else y_true
+        losses = ops.categorical_crossentropy(target, y_pred, from_logits=self.from_logits)
+        if self.class_weights is None:
+            return losses
+        return losses * ops.sum(y_true * ops.convert_to_tensor(self.class_weights, dtype=y_pred.dtype), axis=-1)
 
     def get_config(self):
         """Configuration, as in Keras."""
-        return {**super().get_config(), "smoothing": self.smoothing, "from_logits": self.from_logits}
+        return {
+            **super().get_config(),
+            "smoothing": self.smoothing,
+            "from_logits": self.from_logits,
+            "class_weights": self.class_weights,
+        }
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")

@@ -1,0 +1,42 @@
+"""The moving averages of weights that an optimizer keeps, for validation and for what training ends with."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def averages_of(model: keras.Model) -> list[tuple[Any, Any]]:
+    """Return each trained variable with its moving average; nothing where the optimizer keeps none.
+
+    Args:
+        model: A compiled model whose optimizer may have been made with ``use_ema=True``.
+    """
+    optimizer: Any = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale
+    if not getattr(optimizer, "use_ema", False) or not optimizer.built:
+        return []
+    pairs = zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
+    return [(variable, average) for variable, average in pairs if average is not None]
+
+
+class ValidateAverages(keras.callbacks.Callback):
+    """Has validation judge the averages of the weights, with which training will end, instead of the weights.
+
+    As ``keras.callbacks.SwapEMAWeights``, which asks for a distribution strategy on TensorFlow and swaps by adding and
+    subtracting there: weights that have rounding errors afterwards would make a resumed run another one.
+    """
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Put the averages into the model."""
+        self._swap()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Put the weights back."""
+        self._swap()
+
+    def _swap(self) -> None:
+        for variable, average in averages_of(self.model):
+            value = np.array(keras.ops.convert_to_numpy(variable.value))
+            variable.assign(np.array(keras.ops.convert_to_numpy(average.value)))
+            average.assign(value)
