@@ -210,6 +210,10 @@ def test_details_come_from_the_file_and_sizes_must_agree(tmp_path):
         models.vit(config, depth=3, weights=str(tmp_path))
     with pytest.raises(WeightsError, match=r"epsilon is 1e-12 in the file and 0.1 in the model"):
         models.vit(config, epsilon=0.1, weights=str(tmp_path))
+    described = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**described, "image_size": 12}))
+    with pytest.raises(WeightsError, match=r"positions of 4 patches. Expected 3 x 3 of them"):
+        kerasarch.from_pretrained(tmp_path)
 
 
 @ONCE
