@@ -39,6 +39,14 @@ BUILT_IN = {
     "kerasarch.models.conv1d:conv1d": [
         Example({"classes": 3, "input_shape": (7, 2), "widths": (4, 6), "kernels": (3, 3)}, [(2, 7, 2)]),
     ],
+    "kerasarch.models.vit:vit": [
+        Example({"patch": 4, "width": 8, "depth": 1, "heads": 2, "classes": 3, "input_shape": (9, 8, 1),
+                 "layer_scale": 0.1}, [(2, 9, 8, 1)], still=_KEYS),
+    ],
+    "kerasarch.models.deit:deit": [
+        Example({"patch": 4, "width": 8, "depth": 1, "heads": 2, "classes": 3, "input_shape": (8, 8, 3)},
+                [(2, 8, 8, 3)], still=_KEYS),
+    ],
     "kerasarch.models.autoencoder_kl:autoencoder_kl": [
         Example({"variant": "stable_diffusion", **_AUTOENCODER}, [(2, 6, 4, 2)], still=_KEYS),
     ],
