@@ -16,6 +16,14 @@ BUILT_IN = {
     "kerasarch.models.mobilenet_v2:mobilenet_v2": [
         Example({"alpha": 0.35, "classes": 3, "input_shape": (32, 32, 3)}, [(2, 32, 32, 3)]),
     ],
+    "kerasarch.models.efficientnet:efficientnet": [
+        Example({"classes": 3, "input_shape": (9, 8, 1), "stages": ((1, 4, 1, 1, 3), (2, 4, 2, 2, 5)), "stem_width": 4,
+                 "top_width": 8}, [(2, 9, 8, 1)]),
+    ],
+    "kerasarch.models.convnext:convnext": [
+        Example({"classes": 3, "input_shape": (9, 11, 1), "depths": (1, 1), "widths": (4, 6), "layer_scale": 0.5},
+                [(2, 9, 11, 1)]),
+    ],
     "kerasarch.models.vgg:vgg": [
         Example({"variant": "vgg11_bn", "classes": 3, "input_shape": (9, 8, 3), "depths": (1, 2), "widths": (4, 6),
                  "hidden": (8, 7), "pool": 2}, [(2, 9, 8, 3)]),

@@ -37,6 +37,7 @@ def test_even_padding_is_one_less_before_than_after(size, kernel):
         layers.ConvNorm(2, 4, padding="even")
 
 
+@pytest.mark.quick_on("tensorflow", "torch")
 def test_stochastic_depth_drops_whole_examples_and_scales_the_others():
     layer = layers.MBConv(3, expansion=1, stochastic_depth=0.75)
     x = np.random.default_rng(0).normal(size=(64, 2, 2, 3)).astype("float32")

@@ -58,6 +58,13 @@ PUBLISHED = {
     "vit_large_patch32": 306_535_400,
     "vit_huge_patch14": 632_045_800,
 }
+# Between sizes that are counted by default
+LONG = (
+    *(f"efficientnet_b{number}" for number in range(2, 7)),
+    "convnext_small",
+    "convnext_base",
+    "convnext_large",
+)
 
 
 def test_cifar_densenet_has_the_papers_size():
@@ -66,7 +73,9 @@ def test_cifar_densenet_has_the_papers_size():
     assert round(model.count_params() / 1e6, 1) == 0.8  # Huang et al., 2016, table 2: DenseNet-BC (k = 12), 100 layers
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in PUBLISHED]
+)
 def test_parameter_counts(name):
     with keras.device("meta"):
         model = models.build(name)

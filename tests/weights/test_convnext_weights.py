@@ -16,6 +16,7 @@ from tests.conformance import outputs
 from tests.weights.references import assert_close, first, huggingface_outputs, randomise_torch, write_legacy
 
 pytestmark = conformance.QUIET
+SHORT = pytest.mark.quick_on("tensorflow", "torch")  # JAX compiles every network: one by default
 
 TINY = {"hidden_sizes": [8, 12], "num_stages": 2, "depths": [1, 2], "num_labels": 5}
 HUGGINGFACE = {
@@ -41,7 +42,7 @@ def huggingface(folder, kind="ConvNextForImageClassification", **config):
     return model
 
 
-@pytest.mark.parametrize("name", HUGGINGFACE)
+@pytest.mark.parametrize("name", [pytest.param("plain", marks=SHORT), "odd"])
 def test_huggingface_both_ways(name, tmp_path):
     import transformers
 
@@ -55,6 +56,7 @@ def test_huggingface_both_ways(name, tmp_path):
     assert_close(huggingface_outputs(again, x).logits, expected)
 
 
+@SHORT
 def test_huggingface_backbone_and_other_channels(tmp_path):
     theirs = huggingface(tmp_path, "ConvNextModel", **HUGGINGFACE["plain"])
     x = pictures()
@@ -113,6 +115,7 @@ class PlainConvNeXt(nn.Module):
         return self.head.fc(self.head.norm(x.mean((2, 3))))
 
 
+@SHORT
 def test_timm_names(tmp_path):
     torch.manual_seed(0)
     theirs = PlainConvNeXt().eval()
@@ -131,6 +134,7 @@ def test_timm_names(tmp_path):
         kerasarch.from_pretrained(tmp_path / "timm.safetensors")
 
 
+@SHORT
 @pytest.mark.parametrize("top", [True, pytest.param(False, marks=pytest.mark.quick_on("torch"))])
 def test_keras_applications_files(top, tmp_path):
     theirs = reference.ConvNeXt(
@@ -164,6 +168,7 @@ def test_keras_applications_files(top, tmp_path):
         models.convnext("convnext_tiny", widths=(4, 4, 6, 8), weights=str(tmp_path / "old.h5"))
 
 
+@SHORT
 def test_configs_are_checked(tmp_path):
     with pytest.raises(ShapeError, match="pictures need at least 32 pixels"):
         models.convnext("convnext_tiny", input_shape=(31, 64, 3))

@@ -19,6 +19,7 @@ from tests.conformance import outputs
 from tests.weights.references import assert_close, first, huggingface_outputs, randomise_torch, write_legacy
 
 pytestmark = conformance.QUIET
+SHORT = pytest.mark.quick_on("tensorflow", "torch")  # JAX compiles every network: one by default
 
 TINY = {
     "width_coefficient": 0.1,
@@ -62,7 +63,7 @@ def huggingface(folder, kind="EfficientNetForImageClassification", **config):
     return model
 
 
-@pytest.mark.parametrize("name", HUGGINGFACE)
+@pytest.mark.parametrize("name", [pytest.param("even", marks=SHORT), "odd"])
 def test_huggingface_both_ways(name, tmp_path):
     import transformers
 
@@ -96,6 +97,7 @@ def test_our_padding_is_written_for_the_resolution(tmp_path):
             kerasarch.to_pretrained(other, tmp_path / "other")
 
 
+@SHORT
 def test_huggingface_backbone_and_its_pictures(tmp_path):
     theirs = huggingface(tmp_path, "EfficientNetModel", **TINY)
     # as https://huggingface.co/google/efficientnet-b0/blob/main/preprocessor_config.json, with other numbers
@@ -112,6 +114,7 @@ def test_huggingface_backbone_and_its_pictures(tmp_path):
     assert_close(conformance.to_numpy(model.preprocessing.layer()(pixels)), twice)
 
 
+@SHORT
 def test_huggingface_networks_that_are_not_built(tmp_path):
     huggingface(tmp_path, "EfficientNetModel", **TINY)
     path = tmp_path / "config.json"
@@ -191,6 +194,7 @@ class PlainEfficientNet(nn.Module):
         return self.classifier(x.mean((2, 3)))
 
 
+@SHORT
 @pytest.mark.parametrize(
     ("architecture", "same", "epsilon"), [("tf_efficientnet_b0", True, 1e-3), ("efficientnet_b0", False, 1e-5)]
 )
@@ -242,6 +246,7 @@ def applications(mean, variance, shape=(35, 32, 3)):
     return model
 
 
+@SHORT
 def test_keras_applications_files(tmp_path):
     theirs = applications([0.1, 0.2, 0.3], [0.25, 0.5, 0.75])
     theirs.save_weights(tmp_path / "new.weights.h5")
