@@ -41,12 +41,14 @@ from kerasarch.models.head import replace_head
 from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.lenet import VARIANTS as _LENET
 from kerasarch.models.lenet import LeNetConfig, lenet
+from kerasarch.models.mean_classifier import mean_classifier
 from kerasarch.models.mlp import VARIANTS as _MLP
 from kerasarch.models.mlp import MLPConfig, mlp
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
 from kerasarch.models.network import Network, features, group_of, trace
 from kerasarch.models.packed_conditions import PackedConditions
+from kerasarch.models.perceptron import perceptron
 from kerasarch.models.perceptual import perceptual_features
 from kerasarch.models.pix2pix import patchgan_discriminator, pix2pix_generator
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
@@ -159,9 +161,11 @@ __all__ = [
     "gan_generator",
     "group_of",
     "lenet",
+    "mean_classifier",
     "mlp",
     "mobilenet_v2",
     "patchgan_discriminator",
+    "perceptron",
     "perceptual_features",
     "pix2pix_generator",
     "pixel_cnn",

@@ -1,11 +1,13 @@
-"""What the recipes share that train an image classifier from scratch: train, evaluate, report, save."""
+"""What the recipes share that train image classifiers from scratch: train, evaluate, compare, report, save."""
 
-from collections.abc import Sequence
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasarch.data import ImageSource, ImageSplits
+from kerasarch.data import Batches, ImageSource, ImageSplits
 from kerasarch.data.folds import stratified_folds
 from kerasarch.data.joined import join
 from kerasarch.data.splits import stratified
@@ -21,8 +23,31 @@ from kerasarch.training.classification_options import ClassificationOptions
 WATCHED = 0.1
 """Part of a fold's training images that early stopping watches: the fold's own would flatter the result."""
 
+Result = dict[str, float]
 
-def train_classifier(run: Run, make: Make, images: ImageSplits, options: ClassificationOptions) -> dict[str, float]:
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What training came to.
+
+    Attributes:
+        networks: One, or those of an ensemble or of all folds.
+        test: The images that it was judged by, in the order of their source.
+        probabilities: What the networks say of them; with folds, those that had not seen the image.
+        result: Scores by name; with folds their means and deviations.
+        tables: Rows for the report by the name of a table: ``networks``, ``folds``.
+        choice: Accuracy to choose among networks by: on the validation images, or over the folds.
+    """
+
+    networks: Sequence[Any]
+    test: Batches
+    probabilities: np.ndarray
+    result: Result
+    tables: Mapping[str, list[dict[str, Any]]]
+    choice: float
+
+
+def train_classifier(run: Run, make: Make, images: ImageSplits, options: ClassificationOptions) -> Result:
     """Train a classifier (several where the options say so), judge it, write the report and save it.
 
     Args:
@@ -34,51 +59,108 @@ def train_classifier(run: Run, make: Make, images: ImageSplits, options: Classif
 
     Returns:
         ``accuracy``, ``macro_f1``, ``calibration_error`` and, where it is defined, ``roc_auc``; for an ensemble also
-        ``network_accuracy``, the mean of its networks; for folds ``accuracy`` and ``macro_f1`` are means over the
-        folds, with ``accuracy_deviation`` and ``macro_f1_deviation``.
+        ``network_accuracy``, the mean of its networks; for folds they are means over the folds, and there are
+        ``accuracy_deviation`` and ``macro_f1_deviation``.
     """
+    trained = _train(run, make, images, options, "")
+    run.say(f"accuracy {trained.result['accuracy']:.2%} on {len(trained.test.labels)} test images")
+    _finish(run, trained)
+    return trained.result
+
+
+def compare_classifiers(
+    run: Run, makes: Mapping[str, Make], images: ImageSplits, options: ClassificationOptions
+) -> dict[str, Result]:
+    """Train several classifiers on the same images, tabulate them, report and save the best one.
+
+    The best one has the best accuracy on the validation images (or over the folds), not on the test images.
+
+    Args:
+        run: The run.
+        makes: What makes each of them, by name, as in `train_classifier`.
+        images: The pictures.
+        options: The options, the same for all.
+
+    Returns:
+        The result of each, with ``parameters``, ``seconds`` of training and ``choice``, the accuracy that it was chosen
+        by.
+    """
+    results: dict[str, Result] = {}
+    best: Trained | None = None
+    for name, make in makes.items():
+        began = time.monotonic()
+        trained = _train(run, make, images, options, f"{name}/")
+        seconds = round(time.monotonic() - began, 1)
+        parameters = float(trained.networks[0].count_params())
+        results[name] = trained.result | {"parameters": parameters, "seconds": seconds, "choice": trained.choice}
+        run.say(f"{name}: accuracy {trained.result['accuracy']:.2%} with {parameters:,.0f} parameters")
+        if best is None or trained.choice > best.choice:
+            best = trained
+    rows = [
+        {"network": name, **{score.replace("_", " "): value for score, value in result.items() if score != "choice"}}
+        for name, result in results.items()
+    ]
+    run.table("comparison", _rounded(rows), caption=f"The same {len(images.train)} training images for each")
+    if best is not None:
+        _finish(run, best)
+    return results
+
+
+def _finish(run: Run, trained: Trained) -> None:
+    captions = {
+        "networks": "The networks, and the mean of their probabilities",
+        "folds": "Each fold, judged by networks that were trained on the others",
+    }
+    for name, rows in trained.tables.items():
+        run.table(name, _rounded(rows), caption=captions[name])
+    report_classifier(run, trained.test, trained.probabilities)
+    run.save(trained.networks[0] if len(trained.networks) == 1 else mean_classifier(trained.networks))
+
+
+def _train(run: Run, make: Make, images: ImageSplits, options: ClassificationOptions, part: str) -> Trained:
     shape = images.train.shape
-    training = ClassifierTraining(
-        run, make, options, size=options.size_for(shape), channels=1 if shape and shape[2] == 1 else 3
-    )
+    channels = 1 if shape and shape[2] == 1 else 3
+    training = ClassifierTraining(run, make, options, size=options.size_for(shape), channels=channels)
     if options.folds:
-        return _cross_validate(run, training, images)
-    networks = _train_all(training, images.train, images.validation, "", run.seed)
+        return _cross_validate(run, training, images, part)
+    networks = _ensemble(training, images.train, images.validation, part, run.seed)
     test = training.batches(images.test or images.validation)
     each = [_ask(training, network, test) for network in networks]
     probabilities = np.mean(each, axis=0)
-    result = _result(test.labels, probabilities)
+    result, tables = _result(test.labels, probabilities), {}
+    choice = result["accuracy"]
+    if images.test is not None:
+        watched = training.batches(images.validation)
+        known = np.mean([_ask(training, network, watched) for network in networks], axis=0)
+        choice = _result(watched.labels, known)["accuracy"]
     if len(networks) > 1:
-        result["network_accuracy"] = _report_ensemble(run, test, each, probabilities)
-    report_classifier(run, test, probabilities)
-    run.save(networks[0] if len(networks) == 1 else mean_classifier(networks))
-    run.say(f"accuracy {result['accuracy']:.2%} on {len(test.labels)} test images")
-    return result
+        named = [*((f"network {number}", answers) for number, answers in enumerate(each, start=1))]
+        tables["networks"] = [
+            {"network": name, **_result(test.labels, answers)}
+            for name, answers in [*named, ("ensemble", probabilities)]
+        ]
+        result["network_accuracy"] = float(np.mean([row["accuracy"] for row in tables["networks"][:-1]]))
+    return Trained(networks, test, probabilities, result, tables, choice)
 
 
-def _train_all(
+def _ensemble(
     training: ClassifierTraining, train: ImageSource, validation: ImageSource | None, part: str, seed: int
 ) -> list[Any]:
     """Train the networks of the ensemble, or the one."""
     count = training.options.ensemble
     if count == 1:
-        return [training.train(train, validation, phase=part or "training", seed=seed)]
+        return [training.train(train, validation, phase=f"{part}training", seed=seed)]
     return [
-        training.train(
-            train,
-            validation,
-            phase=f"{part}-network{number}" if part else f"network{number}",
-            seed=seed_of(seed, "network", number),
-        )
+        training.train(train, validation, phase=f"{part}network{number}", seed=seed_of(seed, "network", number))
         for number in range(1, count + 1)
     ]
 
 
-def _ask(training: ClassifierTraining, network: Any, test: Any) -> np.ndarray:
+def _ask(training: ClassifierTraining, network: Any, test: Batches) -> np.ndarray:
     return predict_probabilities(network, test, tta=training.options.tta, mirror=training.options.mirror)
 
 
-def _result(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def _result(labels: np.ndarray, probabilities: np.ndarray) -> Result:
     scores = classification_summary(labels, probabilities)
     found = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
     if scores.roc_auc is not None:
@@ -86,29 +168,12 @@ def _result(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     return found | {"calibration_error": calibration(labels, probabilities).error}
 
 
-def _report_ensemble(run: Run, test: Any, each: Sequence[np.ndarray], mean: np.ndarray) -> float:
-    """Tabulate the networks beside the ensemble; return their mean accuracy."""
-    rows = []
-    for name, answers in [*((f"network {n}", found) for n, found in enumerate(each, start=1)), ("ensemble", mean)]:
-        result = _result(test.labels, answers)
-        rows.append({"network": name, **{score.replace("_", " "): value for score, value in result.items()}})
-    accuracy = float(np.mean([row["accuracy"] for row in rows[:-1]]))
-    run.table(
-        "networks",
-        _rounded(rows),
-        caption=f"The networks, mean accuracy {accuracy:.2%}, and the average of their probabilities",
-    )
-    return accuracy
-
-
-def _cross_validate(run: Run, training: ClassifierTraining, images: ImageSplits) -> dict[str, float]:
+def _cross_validate(run: Run, training: ClassifierTraining, images: ImageSplits, part: str) -> Trained:
     """Train on all folds but one, in turn, and judge by that one."""
     options = training.options
-    parts = [part for part in (images.train, images.validation, images.test) if part is not None]
-    everything = join(*parts)
-    identity = everything.identity()
+    everything = join(*(part for part in (images.train, images.validation, images.test) if part is not None))
     folds = stratified_folds(
-        everything.labels, options.folds, seed=run.seed, identity=identity, classes=everything.classes
+        everything.labels, options.folds, seed=run.seed, identity=everything.identity(), classes=everything.classes
     )
     probabilities = np.zeros((len(everything), len(everything.classes)), np.float32)
     results, networks = [], []
@@ -121,32 +186,39 @@ def _cross_validate(run: Run, training: ClassifierTraining, images: ImageSplits)
                 train.labels, (WATCHED,), seed=run.seed, identity=train.identity(), classes=train.classes
             )
             train, validation = train.subset(kept), train.subset(watched)
-        trained = _train_all(training, train, validation, f"fold{number}", seed_of(run.seed, "fold", number))
+        trained = _ensemble(training, train, validation, f"{part}fold{number}/", seed_of(run.seed, "fold", number))
         probabilities[held] = np.mean([_ask(training, network, test) for network in trained], axis=0)
         networks += trained
         results.append(_result(test.labels, probabilities[held]))
-        run.say(f"fold {number}: accuracy {results[-1]['accuracy']:.2%} on {len(held)} images")
-    summary = _tabulate_folds(run, results)
-    report_classifier(run, training.batches(everything), probabilities)
-    run.save(mean_classifier(networks))
-    return summary
+        run.say(f"{part}fold {number}: accuracy {results[-1]['accuracy']:.2%} on {len(held)} images")
+    result, rows = summarize_folds(results)
+    return Trained(networks, training.batches(everything), probabilities, result, {"folds": rows}, result["accuracy"])
 
 
-def _tabulate_folds(run: Run, results: Sequence[dict[str, float]]) -> dict[str, float]:
+def summarize_folds(results: Sequence[Result]) -> tuple[Result, list[dict[str, Any]]]:
+    """Mean and deviation over folds.
+
+    Args:
+        results: The scores of each fold by name; a score that some fold lacks is left out.
+
+    Returns:
+        The means by name with ``accuracy_deviation`` and ``macro_f1_deviation`` (of a sample: divided by folds - 1),
+        and the rows of a table.
+    """
     shared = [name for name in results[0] if all(name in result for result in results)]
-    columns = {name: np.array([result[name] for result in results]) for name in shared}
-    rows = [
-        {"fold": str(number), **{name.replace("_", " "): result[name] for name in shared}}
+    values = {name: np.array([result[name] for result in results]) for name in shared}
+    means = {name: float(column.mean()) for name, column in values.items()}
+    deviations = {name: float(column.std(ddof=1)) for name, column in values.items()}
+    rows: list[dict[str, Any]] = [
+        {"fold": str(number), **{name: result[name] for name in shared}}
         for number, result in enumerate(results, start=1)
     ]
-    means = {name: float(values.mean()) for name, values in columns.items()}
-    deviations = {name: float(values.std(ddof=1)) for name, values in columns.items()}
-    for label, values in (("mean", means), ("deviation", deviations)):
-        rows.append({"fold": label, **{name.replace("_", " "): value for name, value in values.items()}})
-    run.table("folds", _rounded(rows), caption="Each fold, judged by networks that were trained on the others")
-    run.say(f"accuracy {means['accuracy']:.2%} ± {deviations['accuracy']:.2%} over {len(results)} folds")
-    return means | {f"{name}_deviation": deviations[name] for name in ("accuracy", "macro_f1")}
+    rows += [{"fold": "mean", **means}, {"fold": "deviation", **deviations}]
+    return means | {f"{name}_deviation": deviations[name] for name in ("accuracy", "macro_f1")}, rows
 
 
-def _rounded(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: round(v, 4) if isinstance(v, float) else v for name, v in row.items()} for row in rows]
+def _rounded(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with spaces in the names of their columns, and numbers that a person can read."""
+    return [
+        {name.replace("_", " "): round(v, 4) if isinstance(v, float) else v for name, v in row.items()} for row in rows
+    ]

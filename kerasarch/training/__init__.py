@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kerasarch.training.learner import Learner
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
     from kerasarch.training.optimizer_set import OptimizerSet
+    from kerasarch.training.perceptron import Mistakes, PerceptronCriterion, WeightPath
     from kerasarch.training.rates import group_rates
     from kerasarch.training.schedules import WarmupCosine
     from kerasarch.training.strategies import Stage, plan
@@ -56,7 +57,9 @@ _HOMES = {
     "GroupOptimizer": "group_optimizer",
     "LayerGroup": "groups",
     "Learner": "learner",
+    "Mistakes": "perceptron",
     "OptimizerSet": "optimizer_set",
+    "PerceptronCriterion": "perceptron",
     "SmoothedCrossentropy": "objective",
     "Stage": "strategies",
     "TextSampler": "text_to_image_options",
@@ -67,6 +70,7 @@ _HOMES = {
     "UNetDiffusionOptions": "diffusion_options",
     "WarmupCosine": "schedules",
     "WeightAverage": "average",
+    "WeightPath": "perceptron",
     "grad": "gradients",
     "group_rates": "rates",
     "layer_groups": "groups",
@@ -94,7 +98,9 @@ __all__ = [
     "GroupOptimizer",
     "LayerGroup",
     "Learner",
+    "Mistakes",
     "OptimizerSet",
+    "PerceptronCriterion",
     "SmoothedCrossentropy",
     "Stage",
     "TextSampler",
@@ -105,6 +111,7 @@ __all__ = [
     "UNetDiffusionOptions",
     "WarmupCosine",
     "WeightAverage",
+    "WeightPath",
     "grad",
     "group_rates",
     "layer_groups",
