@@ -73,6 +73,7 @@ def test_local_response_normalization_is_pytorchs():
         layers.LocalResponseNormalization(4)
 
 
+@pytest.mark.quick_on("tensorflow", "torch")
 def test_the_network_of_2012(tmp_path):
     model = models.alexnet("alexnet_2012", **SIZES, classes=3, input_shape=(63, 64, 3))
     assert list(models.features(model)) == ["stem", "stage1", "stage2", "stage3", "stage4", "top", "head"]
