@@ -24,6 +24,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Results": {
         "runs": "List, show and compare runs, and open their reports",
         "sample": "Draw pictures from the model of a generative run",
+        "predict": "Classify pictures with the model of a run",
+        "explain": "Draw what a classifier looks at in pictures",
     },
     "Your own": {
         "copy": "Copy a recipe's source into a file of yours",

@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from kerasarch.runs.atomic import write_file
+from kerasarch.runs.pictures import write_png
 from kerasarch.runs.plots import COLOURS, png_of
 
 PANELS = (("parameters", "parameters"), ("multiply_adds", "multiply-adds"), ("activations", "bytes of outputs"))
@@ -41,5 +41,4 @@ def write_cost_plot(cost: Any, path: Path) -> None:
         axes.tick_params(axis="y", labelsize=7)
         axes.margins(x=0.01)
     figure.suptitle(f"{cost.name}: {cost.parameters:,} parameters, {cost.multiply_adds:,} multiply-adds", fontsize=10)
-    data = base64.b64decode(png_of(figure))
-    write_file(path, lambda file: file.write(data))
+    write_png(path, base64.b64decode(png_of(figure)))

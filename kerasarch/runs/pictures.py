@@ -72,9 +72,17 @@ def write_picture(path: Path, image: np.ndarray) -> None:
     Raises:
         RunError: It cannot be written.
     """
+    write_png(path, png(image))
+
+
+def write_png(path: Path, content: bytes) -> None:
+    """Write a file of a picture, whole or not at all. Its folder is made.
+
+    Raises:
+        RunError: It cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(path, error) from error
-    content = png(image)
     write_file(path, lambda file: file.write(content))
