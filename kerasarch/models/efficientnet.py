@@ -39,8 +39,8 @@ class EfficientNetConfig:
         resolution: Height and width in pixels for which the network is made.
         squeeze: Channels of squeeze-and-excitation, as a share of a block's input channels.
         dropout: Rate before the head.
-        stochastic_depth: Rate at which training leaves out the last block's branch; 0 before the first, growing
-            linearly.
+        stochastic_depth: Rate at which training leaves out a block's branch, times the block's number, from 0, over the
+            number of blocks.
         activation: After every convolution but the projections.
         padding: ``"same"``, ``"symmetric"``, or ``"even"``: for pictures whose size halves to even numbers.
         symmetric_blocks: Numbers of the blocks, from 0, that pad symmetrically under ``"even"``.
