@@ -147,10 +147,7 @@ ROWS = [
     Row("clip_text", clip_text, (5,), blind=r"key/bias"),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
-    Row("lenet", family(models.lenet, (9, 8, 2), **SMALL_LENET), (9, 8, 2)),
     Row("mlp", family(models.mlp, (3, 4, 2), width=6, norm="batch", dropout=0.0), (3, 4, 2)),
-    Row("mlp_of_vectors", family(models.mlp, (5,), width=6, norm="layer", dropout=0.0), (5,)),
-    Row("cnn", family(models.cnn, (7, 8, 2), **SMALL_CNN), (7, 8, 2)),
     Row("conv1d", family(models.conv1d, (7, 2), **SMALL_CONV1D), (7, 2)),
     Row("vgg", family(models.vgg, (8, 7, 2), **SMALL_VGG), (8, 7, 2)),
     Row("convnext", convnext, (9, 11, 1)),
@@ -159,13 +156,26 @@ ROWS = [
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
+    Row("lenet", family(models.lenet, (9, 8, 2), **SMALL_LENET), (9, 8, 2)),
+    Row("mlp_of_vectors", family(models.mlp, (5,), width=6, norm="layer", dropout=0.0), (5,)),
+    Row("cnn", family(models.cnn, (7, 8, 2), **SMALL_CNN), (7, 8, 2)),
     Row("deit", family(models.deit, (6, 6, 1), **VIT), (6, 6, 1), blind=r"key/bias"),
     Row("unet_2d", UNET, [(4, 3, 2), (), 3], blind=r"key/bias"),
     Row("unet_2d_condition", CONDITION, [(4, 3, 2), (), (3, 5)], blind=r"key/bias"),
 ]
-row = pytest.mark.parametrize(
-    "row", [*ROWS, *(pytest.param(row, marks=pytest.mark.quick_on("torch")) for row in LARGE)], ids=lambda row: row.name
-)
+
+
+def parametrize(of_pictures=False):
+    """Every row, or those of one picture; the large ones where they are quick."""
+    chosen = [
+        pytest.param(row, id=row.name, marks=[pytest.mark.quick_on("torch")] if row in LARGE else [])
+        for row in (*ROWS, *LARGE)
+        if not of_pictures or (isinstance(row.shape, tuple) and len(row.shape) == 3)
+    ]
+    return pytest.mark.parametrize("row", chosen)
+
+
+row = parametrize()
 
 
 @row
@@ -195,9 +205,7 @@ def test_jit(row):
     conformance.check_jit(row)
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in ROWS if isinstance(row.shape, tuple) and len(row.shape) == 3], ids=lambda row: row.name
-)
+@parametrize(of_pictures=True)
 def test_channels_first_gives_the_same(row):
     last = row.make()
     conformance.randomise(last)

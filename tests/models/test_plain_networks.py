@@ -81,6 +81,7 @@ def test_cnn_shrinks_as_asked(pooling, expected):
     assert models.features(model)["stage1"].shape[1:3] == expected
 
 
+@pytest.mark.quick_on("tensorflow", "torch")
 def test_any_size_and_any_length():
     model = models.cnn(classes=2, input_shape=(None, None, 2), widths=(3, 4), depth=1, grid=2)
     for height, width in ((4, 5), (9, 13)):
@@ -109,7 +110,12 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("name", MAKERS)
+QUICK = pytest.mark.quick_on("torch")
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", "conv1d", pytest.param("lenet", marks=QUICK), pytest.param("cnn", marks=QUICK)]
+)
 def test_their_own_files(name, tmp_path):
     model = MAKERS[name](classes=3)
     x = RNG.normal(size=(2, *[size or 7 for size in model.input_shape[1:]])).astype("float32")
