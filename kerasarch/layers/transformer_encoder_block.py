@@ -119,6 +119,6 @@ class TransformerEncoderBlock(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
-        names = ("heads", "hidden", "activation", "causal", "bias", "dropout", "layer_scale", "stochastic_depth")
-        names += ("epsilon",)
+        names = ["heads", "hidden", "activation", "causal", "bias", "dropout", "layer_scale", "stochastic_depth"]
+        names += ["epsilon"]
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
