@@ -133,6 +133,7 @@ def unet(kind, *, context=(), **fields):
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
+SMALL_ALEXNET = {"widths": (4, 5, 6, 5, 4), "hidden": (7,), "pool": 2, "local_response": True, "dropout": 0.0}
 SMALL_LENET = {"widths": (3, 4), "hidden": (6, 5), "kernel": 3, "grid": 2, "subsampling": "trainable"}
 SMALL_CNN = {"widths": (4, 6), "depth": 1, "pooling": "overlapping", "grid": 2, "hidden": 7, "dropout": 0.0}
 SMALL_CONV1D = {"widths": (4, 6), "kernels": (4, 3), "padding": "causal", "dropout": 0.0}
@@ -156,6 +157,7 @@ ROWS = [
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
+    Row("alexnet", family(models.alexnet, (63, 64, 1), **SMALL_ALEXNET), (63, 64, 1)),
     Row("lenet", family(models.lenet, (9, 8, 2), **SMALL_LENET), (9, 8, 2)),
     Row("mlp_of_vectors", family(models.mlp, (5,), width=6, norm="layer", dropout=0.0), (5,)),
     Row("cnn", family(models.cnn, (7, 8, 2), **SMALL_CNN), (7, 8, 2)),
