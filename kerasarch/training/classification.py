@@ -8,6 +8,12 @@ import numpy as np
 from kerasarch.training.classification_options import ClassificationOptions
 from kerasarch.training.schedules import WarmupCosine
 
+# Keras 3.15 does not know Lamb by its name in small letters.
+OPTIMIZERS: dict[str, Any] = {
+    name.lower(): getattr(keras.optimizers, name)
+    for name in ("AdamW", "Adam", "SGD", "RMSprop", "Lion", "Lamb", "Nadam")
+}
+
 
 def make_optimizer(model: keras.Model, options: ClassificationOptions, steps: int) -> keras.optimizers.Optimizer:
     """Return the optimizer with its schedule, decay and average of weights.
@@ -25,7 +31,7 @@ def make_optimizer(model: keras.Model, options: ClassificationOptions, steps: in
     more: dict[str, Any] = {"momentum": 0.9, "nesterov": True} if options.optimizer == "sgd" else {}
     if options.average:
         more |= {"use_ema": True, "ema_momentum": options.average}
-    kind = type(keras.optimizers.get(options.optimizer))
+    kind = OPTIMIZERS[options.optimizer]
     # Keras counts optimizers in their names (adam_1): not in ours, which checkpoints hold.
     optimizer = kind(learning_rate=schedule, weight_decay=options.weight_decay, name=options.optimizer, **more)
     optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
