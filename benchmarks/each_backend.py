@@ -55,10 +55,18 @@ def _apart(backend: str) -> Any:
 
 def take_turns(steps: dict[str, Callable[[], None]], count: int) -> dict[str, float]:
     """Return the median seconds of each step; the first two rounds, which compile and warm up, do not count."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    return {name: wall for name, (wall, _) in take_timed_turns(steps, count).items()}
+
+
+def take_timed_turns(steps: dict[str, Callable[[], None]], count: int) -> dict[str, tuple[float, float]]:
+    """Return the median seconds of each step on the clock and of all processors, in the same turns."""
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for _ in range(count + 2):
         for name, step in steps.items():
-            start = time.perf_counter()
+            wall, busy = time.perf_counter(), time.process_time()
             step()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values[2:]) for name, values in times.items()}
+            times[name].append((time.perf_counter() - wall, time.process_time() - busy))
+    return {
+        name: (statistics.median(wall for wall, _ in values[2:]), statistics.median(busy for _, busy in values[2:]))
+        for name, values in times.items()
+    }
