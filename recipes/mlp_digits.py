@@ -19,7 +19,7 @@ def mlp_digits(
     width: Annotated[int, Ge(1)] = 256,
     norm: Literal["none", "batch", "layer"] = "batch",
     strict: bool = False,
-    options: ClassificationOptions = ClassificationOptions(epochs=40, dropout=0.2, augment=True, average=0.99),  # noqa: B008
+    options: ClassificationOptions = ClassificationOptions(epochs=30, dropout=0.2, augment=True, average=0.98),  # noqa: B008
 ) -> dict[str, float]:
     """Read handwritten digits with a multilayer perceptron.
 
