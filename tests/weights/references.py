@@ -26,6 +26,20 @@ def randomise_torch(model: torch.nn.Module) -> None:
                 tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.1)
 
 
+def enliven_torch(model: torch.nn.Module) -> None:
+    """Kernels of He et al.: behind PyTorch's own, plain deep networks give their biases whatever goes in."""
+    generator = torch.Generator().manual_seed(1)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.kaiming_normal_(parameter, generator=generator)
+
+
+def assert_depends_on_input(outputs: np.ndarray) -> None:
+    """Outputs of two examples differ by hundreds of times what ``assert_close`` allows: biases alone would not."""
+    outputs = np.asarray(outputs)
+    assert float(np.abs(outputs[0] - outputs[1]).max()) >= 0.03 * float(np.abs(outputs).max())
+
+
 def diffusers_model(kind: str, **fields) -> torch.nn.Module:
     """A model of diffusers with random weights."""
     with warnings.catch_warnings():

@@ -11,7 +11,7 @@ from kerasarch.errors import ShapeError, UsageError, WeightsError
 from kerasarch.weights.safetensors_files import write_safetensors
 from tests import conformance
 from tests.conformance import outputs, to_numpy
-from tests.weights.references import assert_close, first, last, randomise_torch
+from tests.weights.references import assert_close, assert_depends_on_input, enliven_torch, first, last, randomise_torch
 
 pytestmark = conformance.QUIET
 
@@ -44,12 +44,15 @@ def test_torchvision_names(channels, size, tmp_path):
     torch.manual_seed(0)
     theirs = Torchvision(channels).eval()
     randomise_torch(theirs)
+    enliven_torch(theirs)
     tensors = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
     write_safetensors(tmp_path / "alexnet.safetensors", tensors)
     x = np.random.default_rng(0).normal(size=(2, *size, channels)).astype("float32")
     model = kerasarch.from_pretrained(tmp_path / "alexnet.safetensors", input_shape=x.shape[1:])
     with torch.no_grad():
-        assert_close(outputs(model, x), theirs(first(x)).numpy())
+        expected = theirs(first(x)).numpy()
+    assert_depends_on_input(expected)
+    assert_close(outputs(model, x), expected)
     if channels == 1:
         return
     built = models.alexnet(**SIZES, classes=2, input_shape=(*size, 3), weights=str(tmp_path / "alexnet.safetensors"))

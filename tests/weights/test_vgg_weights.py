@@ -11,7 +11,14 @@ from kerasarch.errors import ShapeError, UsageError, WeightsError
 from kerasarch.weights.safetensors_files import write_safetensors
 from tests import conformance
 from tests.conformance import outputs
-from tests.weights.references import assert_close, first, randomise_torch, write_legacy
+from tests.weights.references import (
+    assert_close,
+    assert_depends_on_input,
+    enliven_torch,
+    first,
+    randomise_torch,
+    write_legacy,
+)
 
 pytestmark = conformance.QUIET
 
@@ -60,12 +67,14 @@ def test_torchvision_and_timm_names(norm, channels, tmp_path):
     torch.manual_seed(0)
     theirs = Torchvision(norm, channels).eval()
     randomise_torch(theirs)
+    enliven_torch(theirs)
     tensors = {name: tensor.numpy() for name, tensor in theirs.state_dict().items()}
     write_safetensors(tmp_path / "torchvision.safetensors", tensors)
     write_safetensors(tmp_path / "timm.safetensors", timm_tensors(tensors))
     x = np.random.default_rng(0).normal(size=(2, 13, 15, channels)).astype("float32")  # maps of 3x3: windows overlap
     with torch.no_grad():
         expected = theirs(first(x)).numpy()
+    assert_depends_on_input(expected)
     model = kerasarch.from_pretrained(tmp_path / "torchvision.safetensors", input_shape=x.shape[1:])
     assert_close(outputs(model, x), expected)
     assert model.architecture["config"] == {
@@ -109,6 +118,7 @@ def test_keras_applications_files(tmp_path):
     write_legacy(theirs, tmp_path / "old.h5")
     x = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32")
     expected = outputs(theirs, x)
+    assert_depends_on_input(expected)
     model = kerasarch.from_pretrained(tmp_path / "new.weights.h5", input_shape=(9, 8, 3))
     assert_close(outputs(model, x), expected)
     assert model.preprocessing.channel_order == "bgr"
@@ -126,7 +136,9 @@ def test_keras_applications_without_top(tmp_path):
     theirs.save_weights(tmp_path / "notop.weights.h5")
     x = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32")
     model = kerasarch.from_pretrained(tmp_path / "notop.weights.h5", input_shape=(9, 8, 3))
-    assert_close(outputs(model, x), outputs(theirs, x))
+    expected = outputs(theirs, x)
+    assert_depends_on_input(expected)
+    assert_close(outputs(model, x), expected)
 
 
 @pytest.mark.slow
