@@ -1,0 +1,72 @@
+"""The recipes that train classifiers from scratch run to the end; the perceptron keeps its promises."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kerasarch.commands.program import program
+
+
+def run(out: Path, *arguments: object) -> tuple[Path, dict]:
+    result = CliRunner().invoke(program, ["run", *map(str, arguments), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    (found,) = out.glob("*/*/result.json")
+    return found.parent, json.loads(found.read_text())["result"]
+
+
+def table(folder: Path, name: str) -> list[dict]:
+    return json.loads((folder / "parts" / f"table-{name}.json").read_text())["rows"]
+
+
+def test_perceptron(tmp_path):
+    _, result = run(tmp_path, "perceptron", "--epochs", 4)
+    assert result["accuracy"] == 1
+    assert result["difference_from_sklearn"] <= 1e-5
+    assert result["and_accuracy"] == result["or_accuracy"] == 1
+    assert result["xor_accuracy"] <= 0.75
+
+
+@pytest.mark.quick_on("torch")
+def test_train_image_with_everything(tmp_path):
+    import keras
+
+    folder, result = run(
+        tmp_path, "train-image", "--smoke", "--model", "cnn", "--sizes", "8,12", "--ensemble", 2, "--tta", "--mirror",
+        "--average", 0.9, "--patience", 1, "--mixup", 0.2, "--cutmix", 1, "--augment", "--dropout", 0.3,
+        "--class-weights", "balanced", "--label-smoothing", 0.1, "--labels-per-class", 12,
+    )  # fmt: skip
+    assert 0 <= result["accuracy"] <= 1
+    assert (folder / "figures" / "calibration.png").is_file()
+    model = keras.saving.load_model(folder / "model.keras", compile=False)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1)).astype("float32")
+    assert model(pixels).shape == (2, 10)
+    (head, *_) = [layer for layer in model.get_layer("network1").layers if isinstance(layer, keras.layers.Dropout)]
+    assert head.rate == 0.3
+    assert sum(row["images"] for row in table(folder, "classes")) == 359
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["mlp-digits", "cnn-digits", "mlp-vs-cnn", "pooling-ablation"])
+def test_smoke(tmp_path, recipe):
+    folder, result = run(tmp_path, recipe, "--smoke")
+    assert (folder / "model.keras").is_file()
+    assert all(np.isfinite(value) for value in result.values())
+
+
+@pytest.mark.slow
+def test_folds(tmp_path):
+    folder, result = run(tmp_path, "mlp-digits", "--smoke", "--folds", 3, "--patience", 1)
+    assert [row["fold"] for row in table(folder, "folds")] == ["1", "2", "3", "mean", "deviation"]
+    assert result["accuracy_deviation"] >= 0
+    assert sum(row["images"] for row in table(folder, "classes")) == 1797
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_as_the_uninterrupted_one():
+    from kerasarch.testing.recipes import check_recipe
+
+    options = ("--model", "cnn", "--sizes", "8,10", "--average", "0.9", "--patience", "2", "--mixup", "0.2", "--mirror")
+    check_recipe("train-image", arguments=options, thorough=True)
