@@ -85,8 +85,9 @@ class PatchTokens(keras.layers.Layer):
         tokens = ops.concatenate([ops.convert_to_tensor(token) for token in self.front], axis=1)
         if self.token_positions:
             tokens, positions = tokens + positions[:, :front], positions[:, front:]
-        tokens = ops.broadcast_to(tokens, (batch, self.prefix, width))
-        return ops.concatenate([ops.cast(tokens, x.dtype), x + positions], axis=1)
+        # The sum with zeros, not broadcast_to, which does not know a batch of unknown size.
+        tokens = ops.zeros_like(x[:, :1]) + ops.cast(tokens, x.dtype)  # (B, prefix, D)
+        return ops.concatenate([tokens, x + positions], axis=1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output."""
