@@ -172,10 +172,12 @@ class StyleGAN2Generator(keras.Model):
 
         Args:
             w: What the mapping network returned.
-            truncation: 1 leaves w as it is, 0 makes it the average; a number, or one a layer.
+            truncation: 1 leaves w as it is, 0 makes it the average; a number, one a layer, or one an example,
+                ``(B, 1)``.
         """
         average = ops.cast(self.average.value, w.dtype)
-        factor = ops.reshape(ops.cast(ops.convert_to_tensor(truncation), w.dtype), (1, -1, 1))
+        factor = ops.cast(ops.convert_to_tensor(truncation), w.dtype)
+        factor = factor[:, :, None] if len(factor.shape) == 2 else ops.reshape(factor, (1, -1, 1))
         repeated = ops.repeat(w[:, None], self.styles, axis=1)
         return average + factor * (repeated - average)
 

@@ -179,6 +179,11 @@ def test_truncation_and_style_mixing():
     styles = to_numpy(model.broadcast(w, 0.25))
     expected = 0.005 * mean + 0.25 * (to_numpy(w) - 0.005 * mean)
     np.testing.assert_allclose(styles, np.repeat(expected[:, None], model.styles, 1), atol=1e-5)
+    each = np.array([[0.25], [1.0], [0.0], [0.5]], "float32")  # as samplers give it: one an example
+    expected = 0.005 * mean + each * (to_numpy(w) - 0.005 * mean)
+    np.testing.assert_allclose(
+        to_numpy(model.broadcast(w, each)), np.repeat(expected[:, None], model.styles, 1), atol=1e-5
+    )
     pictures = to_numpy(model([latent, labels], truncation=0.0))
     np.testing.assert_allclose(pictures, np.repeat(pictures[:1], 4, 0), atol=1e-5)
     mixed = to_numpy(model.mix(w, ops.flip(w, 0), [0, 1, 2, 4]))
