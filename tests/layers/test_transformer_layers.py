@@ -83,8 +83,10 @@ def test_block(ours, theirs):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_feed_forward(activation):
-    theirs = {"quick_gelu": "geglu-approximate"}.get(activation, activation)  # the same by transformers' name
+    theirs = {"quick_gelu": "geglu-approximate", "relu": "gelu"}.get(activation, activation)  # transformers' names
     reference = TheirFeedForward(8, activation_fn=theirs, inner_dim=12)
+    if activation == "relu":  # which diffusers has not
+        reference.net[0].gelu = torch.relu
     layer = FeedForward(activation, hidden=12, name="layer")
     layer.build(X.shape)
     copy(layer, reference)
@@ -109,7 +111,7 @@ def test_masks_and_causality():
 
 def test_wrong_arguments():
     with pytest.raises(UsageError, match="must be one of gelu, gelu-approximate"):
-        FeedForward("relu")
+        FeedForward("softplus")
     with pytest.raises(ShapeError, match="Give a context exactly when"):
         TransformerBlock(2, 4).build(X.shape)
     with pytest.raises(ShapeError, match="Leave out the context"):
