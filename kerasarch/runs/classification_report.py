@@ -110,6 +110,7 @@ def show_examples(run: Run, test: Any, probabilities: np.ndarray, count: int = 2
     right = np.flatnonzero(predicted == test.labels)
     spread = np.unique(np.linspace(0, len(right) - 1, min(len(right), count - len(wrong))).astype(int))
     chosen = wrong + [int(i) for i in right[spread]] if len(right) else wrong
-    batch = len(test.batch(0, 0)[0])
-    images = np.stack([test.batch(0, i // batch)[0][i % batch] for i in chosen])
+    size = len(test.batch(0, 0)[0])
+    batches = {number: test.batch(0, number)[0] for number in {i // size for i in chosen}}
+    images = np.stack([batches[i // size][i % size] for i in chosen])
     run.examples(pixels_of(images), test.labels[chosen], probabilities[chosen], test.source.classes)

@@ -16,6 +16,7 @@ from kerasarch.training import ClassificationOptions, WeightPath
 from kerasarch.training.classification import make_optimizer
 
 CLASSES = ("a", "b", "c")
+same_everywhere = pytest.mark.quick_on("torch")  # of which a backend computes nothing but what other tests cover
 
 
 def pictures(count=30, seed=0, size=(4, 6)):
@@ -107,6 +108,7 @@ def test_one_network_is_trained_judged_reported_and_saved():
     assert [row["class"] for row in run.tables["classes"]] == list(CLASSES)
 
 
+@same_everywhere
 def test_batch_workers_and_size_reach_the_batches():
     run, _ = trained(batch=5, workers=2, image_size=7)
     _, model, data, _, _, validation, _ = first(run)
@@ -132,6 +134,7 @@ def test_optimizer():
     assert type(first(trained(optimizer="lion")[0])[1].optimizer).__name__ == "Lion"
 
 
+@same_everywhere
 def test_rate_rises_and_falls():
     run, _ = trained(epochs=4, learning_rate=0.2, warmup_epochs=1)  # 3 steps an epoch
     rates = [float(numbers(first(run)[1].optimizer._learning_rate(step))) for step in range(12)]
@@ -163,6 +166,7 @@ def test_loss_smooths_labels_and_weighs_classes():
     assert float(numbers(loss(np.array([0, 2]), logits))) == pytest.approx(-np.mean([log[0, 0], log[1, 2]]), rel=1e-5)
 
 
+@same_everywhere
 def test_pictures_are_changed_for_training_alone():
     originals = {image.tobytes() for image in splits().train.images}
 
@@ -186,6 +190,7 @@ def test_pictures_are_changed_for_training_alone():
     assert all(image.astype(np.uint8) in pictures(9, seed=1).images for image in validation.batch(0, 0)[0])
 
 
+@same_everywhere
 def test_sizes_follow_each_other():
     run, _ = trained(sizes=(4, 6, 8), epochs=7)
     names, nets, data, epochs, begin, validation, _ = zip(*run.fits, strict=True)
@@ -247,6 +252,7 @@ def test_views_are_averaged():
     assert np.abs(found - plain).max() > 1e-4
 
 
+@same_everywhere
 def test_tta_reaches_the_result(monkeypatch):
     asked = []
     from kerasarch.runs import classification
@@ -280,6 +286,7 @@ def test_ensemble_is_the_mean_of_its_networks(tmp_path):
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
 
 
+@same_everywhere
 def test_folds_judge_every_image_once():
     data = ImageSplits("made", CLASSES, pictures(24), pictures(9, seed=1), pictures(12, seed=2))
     run, result = trained(data=data, folds=3, ensemble=2)
@@ -298,6 +305,7 @@ def test_folds_judge_every_image_once():
     json.dumps(result)
 
 
+@same_everywhere
 def test_patience_of_folds_never_looks_at_the_fold():
     data = ImageSplits("made", CLASSES, pictures(45), pictures(9, seed=1))
     run, _ = trained(data=data, folds=2, patience=1)
@@ -307,6 +315,7 @@ def test_patience_of_folds_never_looks_at_the_fold():
     assert [len(a) + len(b) for a, b in zip(watched, learned, strict=True)] == [27, 27]
 
 
+@same_everywhere
 def test_comparison_keeps_what_validation_finds_best():
     def silent(shape):
         network = make(shape)
