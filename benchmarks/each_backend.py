@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ def options_of(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser
+
+
+def add_sizes(parser: argparse.ArgumentParser, networks: Iterable[str], steps: int) -> None:
+    """Add the options of benchmarks of image classifiers."""
+    parser.add_argument("--network", choices=networks, action="append", help="only this one; may be repeated")
+    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: 8)")
+    parser.add_argument("--size", type=int, default=96, help="height and width in pixels (default: 96)")
+    parser.add_argument("--steps", type=int, default=steps, help=f"timed steps of each kind (default: {steps})")
 
 
 def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) -> list[Any]:

@@ -10,7 +10,7 @@ and one batch of random numbers that stays where it is.
 import argparse
 from collections.abc import Callable
 
-from each_backend import on_each_backend, options_of, take_turns
+from each_backend import add_sizes, on_each_backend, options_of, take_turns
 
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2")
 
@@ -18,10 +18,7 @@ NETWORKS = ("resnet18", "resnet50", "mobilenet_v2")
 def main() -> None:
     """Run every backend and print the table."""
     parser = options_of(__doc__)
-    parser.add_argument("--network", choices=NETWORKS, action="append", help="only this one; may be repeated")
-    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: 8)")
-    parser.add_argument("--size", type=int, default=96, help="height and width in pixels (default: 96)")
-    parser.add_argument("--steps", type=int, default=9, help="timed steps of each kind (default: 9)")
+    add_sizes(parser, NETWORKS, steps=9)
     options = parser.parse_args()
     results = [
         row

@@ -11,7 +11,7 @@ Weights and pictures are random numbers; everything uses SGD with momentum and c
 import argparse
 from collections.abc import Callable
 
-from each_backend import on_each_backend, options_of, take_timed_turns
+from each_backend import add_sizes, on_each_backend, options_of, take_timed_turns
 from train_step import keras_steps
 
 NETWORKS = {
@@ -26,10 +26,7 @@ NETWORKS = {
 def main() -> None:
     """Run every backend and print the table."""
     parser = options_of(__doc__)
-    parser.add_argument("--network", choices=NETWORKS, action="append", help="only this one; may be repeated")
-    parser.add_argument("--batch", type=int, default=8, help="images in a batch (default: 8)")
-    parser.add_argument("--size", type=int, default=96, help="height and width in pixels (default: 96)")
-    parser.add_argument("--steps", type=int, default=7, help="timed steps of each kind (default: 7)")
+    add_sizes(parser, NETWORKS, steps=7)
     options = parser.parse_args()
     found = on_each_backend(options, lambda backend: measure(backend, options.network or list(NETWORKS), options))
     print(table([row for rows in found for row in rows], options))

@@ -7,11 +7,10 @@ import click
 
 from kerasarch.commands import console
 from kerasarch.commands.opening import open_file, open_model, start
-from kerasarch.commands.run_argument import RunName
+from kerasarch.commands.run_argument import RunName, model_options
 from kerasarch.commands.sample import model_of, read_labels
 from kerasarch.errors import UsageError
 from kerasarch.runs.folder import RUN, RunFolder, find
-from kerasarch.typing import BACKENDS
 
 
 @click.command(short_help="Draw what a classifier looks at in pictures")
@@ -33,16 +32,7 @@ from kerasarch.typing import BACKENDS
     show_default=True,
     help="Folder for a PNG file a picture.",
 )
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), metavar="NAME", help="jax, tensorflow or torch. [default: the run's own]"
-)
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept.",
-)
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: what was written.")
 def command(
     model: str,

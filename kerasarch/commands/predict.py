@@ -10,11 +10,10 @@ import click
 
 from kerasarch.commands import console
 from kerasarch.commands.opening import open_file, start
-from kerasarch.commands.run_argument import RunName
+from kerasarch.commands.run_argument import RunName, model_options
 from kerasarch.commands.sample import model_of
 from kerasarch.errors import UsageError
 from kerasarch.runs.folder import find
-from kerasarch.typing import BACKENDS
 
 TOGETHER = 64
 """Pictures that are decoded and looked at together: a folder may be larger than memory."""
@@ -27,16 +26,7 @@ TOGETHER = 64
 @click.option("--tta", is_flag=True, help="Average over the picture and five crops of it (test-time augmentation).")
 @click.option("--mirror", is_flag=True, help="With --tta: over their mirror images too.")
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file of a folder.")
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), metavar="NAME", help="jax, tensorflow or torch. [default: the run's own]"
-)
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept.",
-)
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the probability of every class.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with the probability of every class.")
 def command(

@@ -9,6 +9,7 @@ import click
 
 from kerasarch.commands import console
 from kerasarch.runs.folder import RunFolder, list_runs
+from kerasarch.typing import BACKENDS
 
 STYLES: dict[str, Callable[[str], str]] = {
     "finished": console.good,
@@ -68,3 +69,21 @@ def headline(result: Mapping[str, Any]) -> str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return f"{metric} {console.number(value)}"
     return ""
+
+
+def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options ``--backend`` and ``--runs`` of commands that open a run's model."""
+    add_runs = click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        help="Where runs are kept.",
+    )
+    add_backend = click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        metavar="NAME",
+        help="jax, tensorflow or torch. [default: the run's own]",
+    )
+    return add_backend(add_runs(function))

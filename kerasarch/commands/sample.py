@@ -8,10 +8,9 @@ import click
 
 from kerasarch.commands import console
 from kerasarch.commands.opening import open_file, start
-from kerasarch.commands.run_argument import RunName
+from kerasarch.commands.run_argument import RunName, model_options
 from kerasarch.errors import UsageError
 from kerasarch.runs.folder import MODEL, RunFolder, find
-from kerasarch.typing import BACKENDS
 
 GRID_CELL = 64
 """Pixels that a picture in the grid measures at least, so that small ones can be looked at."""
@@ -53,16 +52,7 @@ GRID_CELL = 64
     help="Picture, or folder of pictures, for a run that translates pictures.",
 )
 @click.option("--reverse", is_flag=True, help="Translate from the second domain to the first.")
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), metavar="NAME", help="jax, tensorflow or torch. [default: the run's own]"
-)
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept.",
-)
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: what was written.")
 def command(
     run: str,
