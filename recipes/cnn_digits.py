@@ -20,7 +20,7 @@ def cnn_digits(
     pooling: Literal["max", "average", "overlapping", "stride", "none"] = "max",
     grid: Annotated[int, Ge(1)] = 2,
     strict: bool = False,
-    options: ClassificationOptions = ClassificationOptions(epochs=20, dropout=0.2, augment=True, average=0.98),  # noqa: B008
+    options: ClassificationOptions = ClassificationOptions(epochs=30, dropout=0.2, augment=True, average=0.98),  # noqa: B008
 ) -> dict[str, float]:
     """Read handwritten digits with a convolutional network.
 
