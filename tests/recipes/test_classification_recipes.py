@@ -21,6 +21,7 @@ def table(folder: Path, name: str) -> list[dict]:
     return json.loads((folder / "parts" / f"table-{name}.json").read_text())["rows"]
 
 
+@pytest.mark.quick_on("torch")  # the rule itself is tested on every backend beside its loss
 def test_perceptron(tmp_path):
     _, result = run(tmp_path, "perceptron", "--epochs", 4)
     assert result["accuracy"] == 1
