@@ -6,13 +6,8 @@ import keras
 import numpy as np
 
 from kerasarch.training.classification_options import ClassificationOptions
+from kerasarch.training.optimizers import OPTIMIZERS
 from kerasarch.training.schedules import WarmupCosine
-
-# Keras 3.15 does not know Lamb by its name in small letters.
-OPTIMIZERS: dict[str, Any] = {
-    name.lower(): getattr(keras.optimizers, name)
-    for name in ("AdamW", "Adam", "SGD", "RMSprop", "Lion", "Lamb", "Nadam")
-}
 
 
 def make_optimizer(model: keras.Model, options: ClassificationOptions, steps: int) -> keras.optimizers.Optimizer:

@@ -7,6 +7,7 @@ import keras
 from kerasarch.errors import UsageError
 from kerasarch.training.group_optimizer import GroupOptimizer
 from kerasarch.training.groups import LayerGroup
+from kerasarch.training.optimizers import optimizer_of
 from kerasarch.training.schedules import WarmupCosine
 from kerasarch.training.strategies import Stage
 
@@ -41,7 +42,7 @@ class GroupRates:
         self.groups, self.stages = {group.name: group for group in groups}, list(stages)
         self.rates = group_rates(list(self.groups), learning_rate, decay)
         self.warmup_epochs, self.cosine, self.final = warmup_epochs, cosine, final
-        template = keras.optimizers.get(optimizer)
+        template = optimizer_of(optimizer)
         self._config, self._class = template.get_config(), type(template)
         if self._config.get("gradient_accumulation_steps") and (global_clipnorm or self._config.get("global_clipnorm")):
             raise UsageError(

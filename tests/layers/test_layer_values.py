@@ -90,7 +90,7 @@ def test_image_normalization_takes_raw_integers_in_half_precision():
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(UsageError, match=r"padding must be one of symmetric, same. Received padding='valid'"):
+    with pytest.raises(UsageError, match=r"padding must be one of symmetric, same, even. Received padding='valid'"):
         layers.ConvNorm(4, padding="valid")
     with pytest.raises(UsageError, match="odd kernel"):
         layers.ConvNorm(4, 2)
