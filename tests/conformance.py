@@ -91,6 +91,8 @@ def check_shapes_and_batches(row: Row) -> None:
     """The symbolic shape is the actual one, for an unknown batch too, and examples do not see each other."""
     model = as_model(row)
     randomise(model)
+    # Keras runs a model of which a part is not built operation by operation, before it compiles it.
+    assert [layer.name for layer in model._flatten_layers() if not layer.built] == []
     x = row.inputs(3)
     y = outputs(model, x)
     assert (None, *y.shape[1:]) == tuple(model.output.shape)

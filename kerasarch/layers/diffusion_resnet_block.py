@@ -133,6 +133,8 @@ class DiffusionResNetBlock(keras.layers.Layer):
         inner_shape = self.compute_output_shape(x_shape)
         extra = (embedding_shape,) if self.conditioning == "spatial" else ()
         self.norm1.build(x_shape, *extra)
+        if self.resample is not None:
+            self.resample.build(x_shape)
         self.conv1.build(x_shape)
         if self.projection is not None:
             self.projection.build(embedding_shape)

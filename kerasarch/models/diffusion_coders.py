@@ -201,6 +201,7 @@ class DiffusionDecoder(_Coder):
 
     def build(self, z_shape: tuple[int | None, ...], codes_shape: tuple[int | None, ...] | None = None) -> None:
         """Build the children for inputs of this shape."""
+        self.enlarge.build(z_shape)
         shape, second = z_shape, codes_shape
         for layer in (self.conv_in, *self.body, self.norm_out, self.conv_out):
             takes_map = self.spatial and not isinstance(layer, (keras.layers.Conv2D, DiffusionUpsample))

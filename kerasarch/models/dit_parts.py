@@ -43,6 +43,7 @@ class DiTCondition(keras.layers.Layer):
 
     def build(self, times_shape: Any = None, labels_shape: Any = None) -> None:
         """Build the children."""
+        self.sinusoids.build((None,))
         self.time.build((None, SINUSOIDS))
         self.labels.build((None,))
 

@@ -234,6 +234,7 @@ class UNet2DConditionModel(DiffusionUNet):
         """Build the children; only channels and widths matter, and the config knows them."""
         config = self.config
         self._check(input_shape)
+        self.times.build((None,))
         features = (None, config.widths[0])
         condition = (None, config.time_condition_width) if config.time_condition_width else None
         self.time_embedding.build(features, condition)
@@ -242,6 +243,7 @@ class UNet2DConditionModel(DiffusionUNet):
             shapes = {"timestep": features, "projection": vectors, "simple_projection": vectors, None: (None,)}
             self.class_embedding.build(shapes[config.class_embedding])
         if config.addition is not None:
+            self.addition_times.build((None, None))
             self.addition_embedding.build((None, config.projection_width))
         if self.token_projection is not None:
             self.token_projection.build((None, None, config.token_width))
