@@ -9,6 +9,7 @@ _NAME = keras.backend.backend()
 
 if _NAME == "jax":
     from kerasarch.backends.branches_jax import when
+    from kerasarch.backends.draws_jax import drawn_on_host
     from kerasarch.backends.gradients_jax import differentiate
     from kerasarch.backends.jax import (
         device_names,
@@ -25,6 +26,7 @@ if _NAME == "jax":
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
 elif _NAME == "tensorflow":
     from kerasarch.backends.branches_tensorflow import when
+    from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_tensorflow import differentiate
     from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.tensorflow import (
@@ -41,6 +43,7 @@ elif _NAME == "tensorflow":
     )
 elif _NAME == "torch":
     from kerasarch.backends.branches_torch import when
+    from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_torch import differentiate
     from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.torch import (
@@ -66,6 +69,7 @@ __all__ = [
     "apply_gradients",
     "device_names",
     "differentiate",
+    "drawn_on_host",
     "evaluation_step",
     "generator_states",
     "jit_long_training",

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from kerasarch.backends import draws_jax
+
 UNOPTIMISED = "jax_disable_most_optimizations"
 _UNOPTIMISED = bool(jax.config.values[UNOPTIMISED])  # what the user has set
 WORTH_KEEPING = 0.1  # seconds: programs that compile faster are compiled again
@@ -26,10 +28,12 @@ def prepare(compiled: Path | None = None, *, quick: bool = False) -> None:
     Args:
         compiled: Folder in which compiled programs are kept for later runs, unless JAX is set to another one. A program
             takes some kilobytes.
-        quick: The process computes little: programs are compiled with few optimisations.
+        quick: The process computes little: programs are compiled with few optimisations, and random numbers outside
+            of them come from NumPy.
     """
     jax.config.update("jax_threefry_partitionable", False)
     jax.config.update(UNOPTIMISED, quick or _UNOPTIMISED)  # a quick trial may be followed by a run in one process
+    draws_jax.draw_on_host(quick)
     if compiled is None or jax.config.values["jax_compilation_cache_dir"] or not _writable(compiled):
         return
     jax.config.update("jax_compilation_cache_dir", str(compiled))

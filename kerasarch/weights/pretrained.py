@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasarch import models
+from kerasarch import backends, models
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import Network
 from kerasarch.models.family import choose
@@ -48,6 +48,7 @@ FAMILIES: dict[str, ModuleType | OwnFiles] = {
 TRAINING = ("momentum", "dropout", "stochastic_depth")  # matter in training only: the caller's choice
 
 
+@backends.drawn_on_host()  # nearly all that is drawn is overwritten
 def from_pretrained(
     source: str | Path,
     *,
@@ -138,6 +139,7 @@ def from_pretrained(
     return model
 
 
+@backends.drawn_on_host()
 def build_pretrained(
     family: str,
     source: str,
