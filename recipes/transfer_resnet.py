@@ -87,7 +87,7 @@ def transfer_resnet(
     known = images.train.per_class(few, seed=run.seed) if few else images.train
     change = Augmentation(flip=not bundled, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
     shape: dict[str, Any] = {"batch": transfer.batch, "size": (size, size), "channels": channels, "seed": run.seed}
-    large = shape | {"batch": max(64, transfer.batch)}  # what needs no gradients
+    large = shape | {"batch": max(256 if small else 64, transfer.batch)}  # what needs no gradients
     train = batches(known, augment=change if augment else None, workers=workers, **shape)
     validation = batches(images.validation, shuffle=False, **large)
     test = batches(images.test or images.validation, shuffle=False, **large)
