@@ -16,6 +16,7 @@ from PIL import Image
 
 from kerasarch.data.decode import decode, with_channels
 from kerasarch.data.folder import FileImages, checked_files
+from kerasarch.data.skipped import warn_of_skipped
 from kerasarch.data.splits import ImageSplits, check_fractions, stratified
 from kerasarch.errors import DataError, UsageError
 
@@ -99,8 +100,7 @@ def split_captioned(folder: str | Path, *, seed: int = 0, validation: float = 0.
     check_fractions(validation, None)
     captions = read_captions(folder)
     images, skipped = checked_files(list(captions), strict=strict)
-    for reason in skipped:
-        logger.warning("%s; it is left out.", reason)
+    warn_of_skipped(folder, skipped)
     texts = [captions[path] for path in images.paths]
     classes = tuple(dict.fromkeys(texts))
     numbers = {text: number for number, text in enumerate(classes)}

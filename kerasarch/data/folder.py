@@ -121,7 +121,7 @@ def read_folder(root: Path, *, strict: bool = False) -> Folder:
             if not reason:
                 found[part].append(_File(path, label, digest))
             elif strict:
-                raise DataError(f"{reason}. Remove the file, or load without strict to skip it.")
+                raise DataError(f"{reason}. Remove the file, or load without strict (--strict) to skip it.")
             else:
                 skipped.append(reason)
     return _as_sources(root, found, classes, skipped, strict)
@@ -165,7 +165,7 @@ def checked_files(paths: Sequence[Path], *, strict: bool = False) -> tuple[FileI
         if not reason:
             found.append((path, digest))
         elif strict:
-            raise DataError(f"{reason}. Remove the file, or load without strict to skip it.")
+            raise DataError(f"{reason}. Remove the file, or load without strict (--strict) to skip it.")
         else:
             skipped.append(reason)
     labels = np.zeros(len(found), np.int64)

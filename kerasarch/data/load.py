@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kerasarch.data.folder import read_folder
 from kerasarch.data.npz import read_npz
+from kerasarch.data.skipped import warn_of_skipped
 from kerasarch.data.source import ImageSource
 from kerasarch.data.splits import ImageSplits, check_fractions, stratified
 from kerasarch.errors import UsageError
@@ -48,13 +49,7 @@ def load_images(
     """
     check_fractions(validation, test)
     name, parts, skipped = _parts(str(source), seed, strict, offline)
-    if skipped:
-        logger.warning(
-            "%s: skipped %d of its files or classes, first: %s. The attribute `skipped` lists all.",
-            name,
-            len(skipped),
-            skipped[0],
-        )
+    warn_of_skipped(name, skipped, kind="files or classes")
     _warn_of_copies(name, parts)
     wanted = {"validation": validation, "test": test or 0.0}
     wanted = {part: fraction for part, fraction in wanted.items() if part not in parts and fraction}

@@ -15,6 +15,7 @@ import numpy as np
 from kerasarch.data.decode import open_image
 from kerasarch.data.folder import PART_NAMES, FileImages, read_files
 from kerasarch.data.pair_sources import HalvedPairs, PairSource, StoredPairs
+from kerasarch.data.skipped import warn_of_skipped
 from kerasarch.data.source import ImageSource
 from kerasarch.data.splits import check_fractions, stratified
 from kerasarch.errors import DataError, UsageError
@@ -162,8 +163,7 @@ def _domains(root: Path) -> dict[str, tuple[Path, Path]]:
 
 def _readable(folder: Path, strict: bool) -> FileImages:
     images, skipped = read_files(folder, strict=strict)
-    if skipped:
-        logger.warning("%s: skipped %d of its files, first: %s.", folder, len(skipped), skipped[0])
+    warn_of_skipped(folder, skipped)
     return images
 
 

@@ -16,7 +16,7 @@ from kerasarch.errors import DataError, UsageError
 from kerasarch.models import accept_raw_pixels
 from kerasarch.runs.folder import RunFolder
 from kerasarch.runs.parts import Parts
-from kerasarch.runs.predictions import softmax
+from kerasarch.runs.predictions import mean_probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +51,7 @@ class Classifier:
             tta: Average over the crops of `kerasarch.data.views.views`.
             mirror: And over their mirror images.
         """
-        shown = views(images, mirror=mirror) if tta else [images]
-        return np.mean([softmax(self.model.predict_on_batch(self.for_keras(view))) for view in shown], axis=0)
+        return mean_probabilities(self.model, views(images, mirror=mirror) if tta else [images])
 
 
 def classifier_of(model: Any, run: RunFolder | None = None) -> Classifier:

@@ -1,5 +1,6 @@
 """What a classifier says of pictures: probabilities, over several views of each where that is asked for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,15 +24,18 @@ def predict_probabilities(model: Any, data: Any, *, tta: bool = False, mirror: b
     """
     if not tta:
         return softmax(model.predict(data, verbose=0))
-    found = []
-    for index in range(data.steps):
-        pixels = pixels_of(data.batch(0, index)[0])
-        answers = [
-            softmax(model.predict_on_batch(images_for_keras(view, (0.0, 255.0))))
-            for view in views(pixels, mirror=mirror)
-        ]
-        found.append(np.mean(answers, axis=0))
-    return np.concatenate(found)
+    batches = (pixels_of(data.batch(0, index)[0]) for index in range(data.steps))
+    return np.concatenate([mean_probabilities(model, views(pixels, mirror=mirror)) for pixels in batches])
+
+
+def mean_probabilities(model: Any, shown: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of what a classifier gives for several views of the same pictures, ``(B, classes)``.
+
+    Args:
+        model: A classifier of raw pixels that gives logits.
+        shown: The views, each uint8 ``(B, H, W, C)``.
+    """
+    return np.mean([softmax(model.predict_on_batch(images_for_keras(view, (0.0, 255.0)))) for view in shown], axis=0)
 
 
 def softmax(logits: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from PIL import Image
 from kerasarch import data
 from kerasarch.data.decode import decode, with_channels
 from kerasarch.data.pipeline import Prepare
+from kerasarch.data.skipped import warn_of_skipped
 from kerasarch.errors import DataError, UsageError
 
 pytestmark = pytest.mark.backend_free
@@ -99,6 +100,7 @@ def test_unreadable_files_are_skipped_with_a_reason(folder, caplog):
     assert "hidden" not in reasons
     assert len([record for record in caplog.records if record.name == "kerasarch"]) == 1
     assert "skipped 7" in caplog.text
+    assert all(reason in caplog.text for reason in splits.skipped)
     assert len(splits.train) + len(splits.validation) == 10
     assert splits.classes == ("cats", "dogs")
     with pytest.raises(DataError, match=r"(cut|empty|text|notes).*without strict"):
@@ -252,3 +254,15 @@ def test_real_photos(shared_data):
     assert label == 0
     small = data.load_images(shared_data / "cifar10" / "images")
     assert [len(part) for part in (small.train, small.validation, small.test)] == [400, 100, 100]
+
+
+def test_a_long_list_of_skipped_files_is_cut(caplog):
+    reasons = [f"{number}.jpg: 100% damaged" for number in range(1022)]
+    with caplog.at_level(logging.WARNING, "kerasarch"):
+        warn_of_skipped("photos", reasons)
+        warn_of_skipped("photos", [])
+    (record,) = caplog.records
+    first, *listed, last = record.getMessage().split("\n")
+    assert first == "photos: skipped 1,022 of its files:"
+    assert [line.strip() for line in listed] == reasons[:20]
+    assert last.startswith("  and 1,002 more")
