@@ -10,6 +10,7 @@ import numpy as np
 from kerasarch.recipe import Run
 from kerasarch.training.generative_options import GenerativeOptions
 
+SMOKE_BATCH = 8
 SMALL, USUAL = 16, 32
 """Pixels: of the bundled pictures, and of others unless asked for."""
 LEARNABLE = 20
@@ -112,7 +113,7 @@ class Pictures:
 
 
 def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = False) -> Pictures:
-    """Load the pictures that the options name and hold some out.
+    """Load the pictures that the options name and hold some out; a quick trial has small batches.
 
     Args:
         run: The run.
@@ -136,6 +137,8 @@ def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = Fals
     size = options.image_size or (SMALL if options.data in BUNDLED else USUAL)
     channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
     texts = images.classes if captioned else in_words(options.data, images.classes)
+    if run.smoke:  # programs that are compiled without optimising are slow
+        options = dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
     return Pictures(images, size, channels, options, run.seed, texts if captions else None)
 
 
