@@ -47,6 +47,7 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
     if len(runs) == 1:
         _name_parts(axes, next(iter(runs.values())))
     axes.set_xlabel("epoch, all phases")
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.set_ylabel(metric)
     if drawn:
         figure.legend(
@@ -114,6 +115,7 @@ def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
         upper.set_ylim(bottom=highest * 1e-5)  # a cosine ends at nothing, of which a logarithm would show too much
     lower.set_yticks(range(len(groups)), groups, fontsize=7)
     lower.set_xlabel("epoch, all phases")
+    lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
     return png_of(figure)
