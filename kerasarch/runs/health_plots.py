@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerasarch.runs.plots import COLOURS, png_of
+from kerasarch.runs.plots import COLOURS, count_on, png_of
 
 _COLUMNS, _LEGEND, _RIDGES = 4, 12, 40
 
@@ -62,7 +62,7 @@ def curves(looks: Mapping[str, Sequence[Mapping[str, Any]]], figure: str, parts:
         axes.axvline(rows[-1]["step"], color="#8886", linewidth=0.8)
     axes.set_yscale("log")
     axes.set_xlabel("step, all phases")
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    count_on(axes.xaxis)
     axes.set_ylabel(figure.replace("_", " "))
     axes.spines[["top", "right"]].set_visible(False)
     if len(parts) <= 2 * _LEGEND:

@@ -47,7 +47,7 @@ def curves(runs: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric
     if len(runs) == 1:
         _name_parts(axes, next(iter(runs.values())))
     axes.set_xlabel("epoch, all phases")
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    count_on(axes.xaxis)
     axes.set_ylabel(metric)
     if drawn:
         figure.legend(
@@ -115,7 +115,7 @@ def rates(phases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
         upper.set_ylim(bottom=highest * 1e-5)  # a cosine ends at nothing, of which a logarithm would show too much
     lower.set_yticks(range(len(groups)), groups, fontsize=7)
     lower.set_xlabel("epoch, all phases")
-    lower.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    count_on(lower.xaxis)
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
     return png_of(figure)
@@ -165,6 +165,13 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def count_on(axis: Any) -> None:
+    """Put whole numbers on an axis that counts."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
 
 
 def png_of(figure: Any) -> str:
