@@ -119,6 +119,7 @@ def test_tensorboard_reads_the_log_and_tensorflow_is_not_imported(smallest, tmp_
     assert [(event.step, event.value) for event in found.Scalars("score")] == [(7, 0.25)]
 
 
+@pytest.mark.quick_on("torch")  # two backends start, whichever begins
 def test_a_run_goes_on_on_another_backend_and_says_so(smallest, tmp_path, backend):
     other = "torch" if backend != "torch" else "jax"
     done = smallest("run", "smallest.py", "--backend", backend, "--devices", "cpu", "--json")
