@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
 TIERS = "not slow and not network"
+HALF = ("tests/backends", "tests/layers", "tests/models", "tests/training", "tests/weights")
+"""About half of the work of a backend."""
 # Two processes share two cores: threads of one that wait for the other's would only get in the way.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NPROC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
@@ -39,6 +41,18 @@ def run(backend: str, arguments: list[str], cache: Path) -> tuple[str, int, str,
     return backend, done.returncode, done.stdout + done.stderr, time.monotonic() - start
 
 
+def jobs(arguments: list[str]) -> list[tuple[str, list[str]]]:
+    """Backends and the arguments of pytest, the longest first; PyTorch's by halves, so that two processors end together.
+
+    Where somebody names files himself, or an option has a value, a backend is one job.
+    """
+    if any(not argument.startswith("-") for argument in arguments):
+        return [(backend, arguments) for backend in (*BACKENDS, "none")]
+    halves = [list(HALF), ["tests", *(f"--ignore={folder}" for folder in HALF)]]
+    whole = [(backend, arguments) for backend in BACKENDS if backend != "torch"]
+    return [*whole, *(("torch", [*arguments, *half]) for half in halves), ("none", arguments)]
+
+
 def counts(output: str, word: str) -> int:
     """Read one count off pytest's closing line."""
     found = re.findall(rf"(\d+) {word}", output.strip().splitlines()[-1] if output.strip() else "")
@@ -49,9 +63,7 @@ def main(arguments: list[str]) -> int:
     """Run everything; return 0 when all of it passed."""
     totals = dict.fromkeys(("passed", "failed", "skipped", "error"), 0)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
-        for backend, code, output, seconds in pool.map(
-            lambda name: run(name, arguments, Path(folder)), (*BACKENDS, "none")
-        ):
+        for backend, code, output, seconds in pool.map(lambda job: run(*job, Path(folder)), jobs(arguments)):
             print(f"===== backend: {backend} ({seconds:.0f} s) =====\n{output}", flush=True)
             for word in totals:
                 totals[word] += counts(output, word)
