@@ -42,7 +42,7 @@ def run(backend: str, arguments: list[str], cache: Path) -> tuple[str, int, str,
 
 
 def jobs(arguments: list[str]) -> list[tuple[str, list[str]]]:
-    """Backends and the arguments of pytest, the longest first; PyTorch's by halves, so that two processors end together.
+    """Backends and the arguments of pytest, the longest first; PyTorch's by halves: two processors end together.
 
     Where somebody names files himself, or an option has a value, a backend is one job.
     """
