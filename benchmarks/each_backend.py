@@ -44,7 +44,10 @@ def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) 
         The figures of each backend.
     """
     if options.worker:
-        print(json.dumps(measure(options.worker)))
+        from kerasarch import backends
+
+        with backends.drawn_on_host():  # JAX would compile a program for the numbers of each shape first
+            print(json.dumps(measure(options.worker)))
         sys.exit()
     results = [_apart(backend) for backend in options.backend or BACKENDS]
     if options.json:
