@@ -1,6 +1,7 @@
 """Run the tests over all three backends: ``python -m tests [PYTEST ARGUMENTS]``.
 
-A process has one backend, so pytest runs once for what imports no Keras and once a backend for the rest, two at a time.
+A process has one backend, so pytest runs once for what imports no Keras and once a backend for the rest (PyTorch's in
+two parts), two at a time.
 Each run's output is printed when it ends; the last line sums them up.
 """
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
 TIERS = "not slow and not network"
 HALF = ("tests/backends", "tests/layers", "tests/models", "tests/training", "tests/weights")
-"""About half of the work of a backend."""
+"""More than a third of the work of a backend, most of its tests."""
 # Two processes share two cores: threads of one that wait for the other's would only get in the way.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NPROC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
