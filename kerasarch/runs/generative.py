@@ -103,6 +103,7 @@ def train_judge(run: Run, real: ArrayImages, held_out: ArrayImages) -> Any:
         np.concatenate([real.images, held_out.images]),
         np.concatenate([real.labels, held_out.labels]),
         real.classes,
+        steps=run.max_steps,
         cache=not run.smoke,
         say=run.say,
     )

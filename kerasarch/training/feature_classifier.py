@@ -71,19 +71,21 @@ def train_feature_classifier(
     labels: np.ndarray,
     classes: Sequence[str],
     *,
+    steps: int | None = None,
     cache: bool = True,
     say: Callable[[str], Any] | None = None,
 ) -> FeatureClassifier:
     """Train a classifier, or take it from the user's cache.
 
-    Convolutions with batch normalisation, halving the picture down to 4 pixels, then 64 features; 250 to 2,000 steps of
-    AdamW by the number of pictures.
+    Convolutions with batch normalisation, halving the picture down to 4 pixels, then 64 features; AdamW, batches of 64.
 
     Args:
         images: uint8, ``(N, H, W, C)``; all that are labelled, whatever they are used for otherwise.
         labels: Class index of each, ``(N,)``.
         classes: Names of the classes.
-        cache: Look in the cache, and keep it there. It is found by the pictures, the backend and the version of Keras.
+        steps: Batches to learn from; None for twelve passes over the pictures, but 250 to 2,000.
+        cache: Look in the cache, and keep it there. It is found by the pictures, the steps, the backend and the version
+            of Keras.
         say: Told where it comes from, and how good it is.
 
     Returns:
@@ -94,14 +96,15 @@ def train_feature_classifier(
         DataError: There are fewer than two classes, or a class has fewer than two pictures.
     """
     images, labels, digest = _in_order(images, labels, len(classes))
-    made_by = (VERSION, digest, images.shape, tuple(classes), backends.name(), keras.__version__)
-    path = cached_file("feature-classifiers", f"{len(classes)}-classes", made_by, ".keras")
     trained, tested = _split(labels, len(classes))
+    steps = steps or min(max(PASSES * len(trained) // BATCH, LEAST_STEPS), MOST_STEPS)
+    made_by = (VERSION, digest, images.shape, tuple(classes), steps, backends.name(), keras.__version__)
+    path = cached_file("feature-classifiers", f"{len(classes)}-classes", made_by, ".keras")
     found = cache and path.is_file()
     if found:
         model = keras.saving.load_model(path, compile=False)
     else:
-        model = _trained(images[trained], labels[trained], len(classes))
+        model = _trained(images[trained], labels[trained], len(classes), steps)
         if cache:
             _keep(model, path, say)
     accuracy = float((_describe(model, images[tested])[1].argmax(axis=1) == labels[tested]).mean())
@@ -144,8 +147,7 @@ def _split(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(np.concatenate(trained)), np.sort(np.concatenate(tested))
 
 
-def _trained(images: np.ndarray, labels: np.ndarray, classes: int) -> Any:
-    steps = min(max(PASSES * len(images) // BATCH, LEAST_STEPS), MOST_STEPS)
+def _trained(images: np.ndarray, labels: np.ndarray, classes: int, steps: int) -> Any:
     inputs, features, logits = _graph(images.shape[1:], classes)
     learner = keras.Model(inputs, logits)
     learner.compile(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kerasarch.errors import DataError, ShapeError
-from kerasarch.training import feature_classifier as module
 from kerasarch.training.feature_classifier import train_feature_classifier
 
 
@@ -44,25 +43,28 @@ def test_it_reads_digits_and_is_found_again(digits, home):
         first(np.zeros((2, 9, 9, 1), np.uint8))
 
 
-def test_seed_of_the_process_does_not_matter(digits, home, monkeypatch):
+def test_seed_of_the_process_does_not_matter(digits, home):
     import keras
 
-    monkeypatch.setattr(module, "LEAST_STEPS", 2)
-    monkeypatch.setattr(module, "PASSES", 0)
     found = []
     for seed in (0, 1):
         keras.utils.set_random_seed(seed)
-        small = train_feature_classifier(digits.images, digits.labels, digits.classes, cache=False)
+        small = train_feature_classifier(digits.images, digits.labels, digits.classes, steps=2, cache=False)
         found.append(small(digits.images[:50])[0])
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
+def test_fewer_steps_are_another_classifier(digits, home):
+    found = [train_feature_classifier(digits.images, digits.labels, digits.classes, steps=steps) for steps in (1, 2, 1)]
+    assert [one.cached for one in found] == [False, False, True]
+    assert found[0].accuracy == found[2].accuracy < 0.9
+
+
 @pytest.mark.parametrize("shape", [(130, 70, 3), pytest.param((20, 28, 1), marks=pytest.mark.slow)])
-def test_other_sizes(shape, monkeypatch):
-    monkeypatch.setattr(module, "LEAST_STEPS", 2)
+def test_other_sizes(shape):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (10, *shape), dtype=np.uint8)
-    found = train_feature_classifier(images, np.arange(10) % 2, ["a", "b"], cache=False)
+    found = train_feature_classifier(images, np.arange(10) % 2, ["a", "b"], steps=2, cache=False)
     features, chances = found(images)
     assert features.shape == (10, 64)
     assert chances.shape == (10, 2)
