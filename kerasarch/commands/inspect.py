@@ -73,7 +73,7 @@ def _row(row: Any) -> tuple[str, ...]:
     field = row.receptive_field
     return (
         row.name,
-        _size(row.output),
+        "" if row.output is None else _size(row.output),
         _count(row.parameters) if row.parameters else "",
         "?" if row.multiply_adds is None else _count(row.multiply_adds) if row.multiply_adds else "",
         console.size(row.activations),

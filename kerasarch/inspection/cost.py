@@ -21,7 +21,8 @@ class LayerCost:
     Attributes:
         name: Path of the layer within the model.
         kind: Its class.
-        output: Shape of its first output without the batch, in the model's data format.
+        output: Shape of its first output without the batch, in the model's data format; None for a layer whose output
+            does not depend on the input, such as an embedding of places.
         parameters: Numbers in its variables, shared ones counted where they are used first.
         multiply_adds: Products with an addition, or None where they are unknown.
         activations: Bytes of all that is computed in it.
@@ -32,7 +33,7 @@ class LayerCost:
 
     name: str
     kind: str
-    output: tuple[int | None, ...]
+    output: tuple[int | None, ...] | None
     parameters: int
     multiply_adds: int | None
     activations: int
@@ -71,7 +72,8 @@ def layer_costs(
     """Return shapes, parameters, multiply-adds, memory and receptive fields of a model's layers.
 
     Nothing is computed, so that it takes little time and no memory for large pictures. Layers that are made of others
-    are looked into; one whose ``call`` does not accept Keras tensors counts as unknown.
+    are looked into; one whose ``call`` does not accept Keras tensors counts as unknown. A subclassed model is followed
+    through its ``call``; what it does between its layers belongs to the layer before.
 
     ```python
     cost = kerasarch.inspection.layer_costs(keras.applications.ResNet50(weights=None))
@@ -88,7 +90,7 @@ def layer_costs(
         The rows and their sums, for one example.
 
     Raises:
-        UsageError: A size is neither given nor fixed in the model.
+        UsageError: A size is neither given nor fixed in the model, or a subclassed model does not accept Keras tensors.
         ShapeError: The input does not fit: the message names the layer and the sizes.
     """
     inputs = _inputs(model, input_shape)
@@ -98,10 +100,9 @@ def layer_costs(
     rows: dict[str, list[Step]] = {}
     seen: set[str] = set()
     parameters: dict[str, int] = {}
-    for step in steps:
+    for step, name in zip(steps, _row_names(model, steps, blocks), strict=True):
         field = field_of(step, [fields.get(id(tensor)) for tensor in step.inputs], first)
         fields |= {id(tensor): field for tensor in step.outputs}
-        name = step.path.split("/")[0] if blocks else step.path
         rows.setdefault(name, []).append(step)
     owned = _owners(model, rows, blocks)
     for name in rows:
@@ -109,13 +110,15 @@ def layer_costs(
         seen |= {variable.path for variable in fresh}
         parameters[name] = sum(math.prod(variable.shape) for variable in fresh)
     named = {layer.name: layer for layer in model._flatten_layers(include_self=False, recursive=False)}
-    layers = tuple(
+    layers = [
         _row(name, steps, parameters[name], fields, named.get(name) if blocks else None) for name, steps in rows.items()
-    )
+    ]
+    if blocks:
+        layers += [_aside(layer) for name, layer in named.items() if name not in rows and layer.weights]
     return ModelCost(
         name=model.name,
         inputs=tuple(tuple(tensor.shape[1:]) for tensor in tree.flatten(inputs)),
-        layers=layers,
+        layers=tuple(layers),
         parameters=sum(math.prod(variable.shape) for variable in model.weights),
         trainable=sum(math.prod(variable.shape) for variable in model.trainable_weights),
         multiply_adds=sum(row.multiply_adds or 0 for row in layers),
@@ -128,7 +131,7 @@ def _inputs(model: keras.Model, shape: Any) -> Any:
     """Return Keras tensors like the model's inputs, of the sizes wanted."""
     given = getattr(model, "_inputs_struct", None)
     if given is None:
-        raise UsageError(f"{model.name}: expected a functional model, whose layers are known. Received another.")
+        return _inputs_of_code(model, shape)
     flat = tree.flatten(given)
     shapes: list[Any]
     if shape is None:
@@ -152,6 +155,49 @@ def _inputs(model: keras.Model, shape: Any) -> Any:
     return tree.pack_sequence_as(given, made)
 
 
+def _inputs_of_code(model: keras.Model, shape: Any) -> Any:
+    """Return Keras tensors for a model that is no graph: its own, of the sizes given, or of those it was built for."""
+    if hasattr(model, "input_tensors"):
+        return model.input_tensors(shape)
+    if shape is None:
+        built = list((getattr(model, "_build_shapes_dict", None) or {}).values())
+        shapes = tree.map_shape_structure(lambda one: tuple(one[1:]), built[0]) if len(built) == 1 else None
+        if None in tree.flatten(shapes):
+            raise UsageError(
+                f"{model.name}: a subclassed model that was not built for one size. Give the shape of its input, or a "
+                "list of shapes, without the batch."
+            )
+    else:
+        single = not shape or isinstance(shape[0], int)
+        shapes = _laid_out(tuple(shape)) if single else [tuple(one) for one in shape]
+    return tree.map_shape_structure(lambda one: keras.KerasTensor((None, *one), model.input_dtype), shapes)
+
+
+def _row_names(model: keras.Model, steps: list[Step], blocks: bool) -> list[str]:
+    """Return the row that each step belongs to.
+
+    What a subclassed model does between its layers belongs to the layer before, at the beginning to the first one.
+
+    Raises:
+        UsageError: The model could not be looked into.
+    """
+    if [step.path for step in steps] == [""]:
+        raise UsageError(
+            f"{model.name}: its call cannot be followed without numbers. It must accept Keras tensors, and use "
+            "keras.ops and layers alone."
+        )
+    if not blocks:
+        return [step.path for step in steps]
+    names = [step.path.split("/")[0] for step in steps]
+    parts = {layer.name for layer in model._flatten_layers(include_self=False, recursive=False)}
+    if getattr(model, "_nodes", None) or not parts.intersection(names):
+        return names
+    current = next(name for name in names if name in parts)
+    for place, name in enumerate(names):
+        current = names[place] = name if name in parts else current
+    return names
+
+
 def _laid_out(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Height, width, channels in the data format in force."""
     turned = len(shape) == 3 and keras.config.image_data_format() == "channels_first"
@@ -167,13 +213,14 @@ def _owners(model: keras.Model, rows: dict[str, list[Step]], blocks: bool) -> di
 
 
 def _row(name: str, steps: list[Step], parameters: int, fields: dict[int, Field], layer: Any) -> LayerCost:
-    output = steps[-1].outputs[0]
+    own = [step for step in steps if step.path.split("/")[0] == name] or steps
+    output = own[-1].outputs[0]
     field = fields[id(output)]
     products = [multiply_adds(step) for step in steps]
     known = isinstance(field, tuple)
     return LayerCost(
         name=name,
-        kind=type(layer if layer is not None else steps[-1].operation).__name__,
+        kind=type(layer if layer is not None else own[-1].operation).__name__,
         output=tuple(output.shape[1:]),
         parameters=parameters,
         multiply_adds=None if None in products else sum(part or 0 for part in products),
@@ -181,6 +228,12 @@ def _row(name: str, steps: list[Step], parameters: int, fields: dict[int, Field]
         receptive_field=tuple(axis.size for axis in field) if isinstance(field, tuple) else field,
         stride=tuple(float(axis.step) for axis in field) if known else None,  # type: ignore[union-attr]
     )
+
+
+def _aside(layer: keras.Layer) -> LayerCost:
+    """The row of a layer whose output does not depend on the input, such as an embedding of places."""
+    parameters = sum(math.prod(variable.shape) for variable in layer.weights)
+    return LayerCost(layer.name, type(layer).__name__, None, parameters, 0, 0, None, None)
 
 
 def _bytes(tensor: Any) -> int:

@@ -110,7 +110,8 @@ class _Walk:
         except Exception as error:
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in _tensors(args, kwargs))
             reason = " ".join(str(error).split())
-            raise ShapeError(f"{'/'.join(path)}: does not take inputs of {shapes}: {reason}") from error
+            name = "/".join(path) or operation.name
+            raise ShapeError(f"{name}: does not take inputs of {shapes}: {reason}") from error
         inputs = tuple(_tensors(args, kwargs))
         if any(output is tensor for output in tree.flatten(outputs) for tensor in inputs):  # dropout out of training
             outputs = tree.map_structure(lambda tensor: keras.KerasTensor(tensor.shape, tensor.dtype), outputs)
@@ -150,8 +151,8 @@ def _check(layer: keras.Layer, args: tuple, path: tuple[str, ...]) -> None:
             axes = ", ".join(f"axis {axis} of {size}" for axis, size in (spec.axes or {}).items())
             built = f"rank {spec.ndim}" if not axes else axes + (f", rank {spec.ndim}" if spec.ndim else "")
             raise ShapeError(
-                f"{'/'.join(path)}: received an input of {shape}, but its weights were built for {built}. Give the "
-                "size that the model was built for, or build the model for this one."
+                f"{'/'.join(path) or layer.name}: received an input of {shape}, but its weights were built for "
+                f"{built}. Give the size that the model was built for, or build the model for this one."
             )
 
 
@@ -169,11 +170,16 @@ def _record(layer: keras.Layer, args: tuple, kwargs: dict[str, Any], path: tuple
         given["training"] = False
     given = {name: value for name, value in given.items() if not (name == "mask" and value is None)}
     try:
-        outputs = layer.call(*copied(args), **given)
+        with _losses_forgotten(layer):
+            outputs = layer.call(*copied(args), **given)
+    except ShapeError:
+        raise
     except Exception as error:  # whatever a stranger's layer does with a tensor that holds no numbers
         if "is incompatible with the layer" in str(error):  # Keras names the inner layer and both sizes
             reason = " ".join(str(error).replace(" with name 'None'", "").split())
-            raise ShapeError(f"{'/'.join(path)}: {reason}. Received another size than the weights fit.") from error
+            raise ShapeError(
+                f"{'/'.join(path) or layer.name}: {reason}. Received another size than the weights fit."
+            ) from error
         return None
     starts = [fresh[id(tensor)] for tensor in _tensors(args, kwargs)]
     known = {id(start) for start in starts}
@@ -205,6 +211,16 @@ def _nodes(starts: list, ends: list) -> list[Any]:
             stack.append((tensor, True))
             stack.extend((parent, False) for parent in reversed(node.input_tensors))
     return order
+
+
+@contextlib.contextmanager
+def _losses_forgotten(layer: keras.Layer) -> Iterator[None]:
+    """Let a ``call`` add losses that hold no numbers, which Keras refuses."""
+    layer.__dict__["add_loss"] = lambda loss: None
+    try:
+        yield
+    finally:
+        del layer.__dict__["add_loss"]
 
 
 def _has_parts(layer: keras.Layer) -> bool:

@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from kerasarch.errors import UsageError
-from kerasarch.models.configured import as_config
+from kerasarch.models.configured import as_config, picture_shape
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
 from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder
 from kerasarch.models.family import choose
@@ -223,10 +223,3 @@ def autoencoder_kl(
     model = AutoencoderKL(config, name=name, dtype=dtype)
     model.build(picture_shape(input_shape or (None, None, config.channels)))
     return model
-
-
-def picture_shape(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Return the shape of a batch of pictures, given height, width and channels."""
-    height, width, channels = shape
-    first = keras.config.image_data_format() == "channels_first"
-    return (None, channels, height, width) if first else (None, height, width, channels)

@@ -8,7 +8,7 @@ Where we differ from the paper, with the public weights: none of them is trained
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -136,6 +136,14 @@ class CLIPTextModel(ConfiguredModel):
     def _embedding(self, count: int, name: str) -> keras.layers.Embedding:
         start = keras.initializers.RandomNormal(stddev=0.02)
         return keras.layers.Embedding(count, self.config.width, start, dtype=self.dtype_policy, name=name)
+
+    def input_tensors(self, input_shape: Sequence[int] | None = None) -> Any:
+        """Return a Keras tensor like that which the model is called with, to follow a call without numbers.
+
+        Args:
+            input_shape: The number of tokens alone, ``(T,)``; None for as many as there are positions.
+        """
+        return keras.KerasTensor((None, *(input_shape or (self.config.positions,))), "int32", name="input_ids")
 
     def build(self, input_shape: Any = None) -> None:
         """Build the children; their sizes do not depend on the inputs."""

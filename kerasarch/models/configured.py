@@ -1,10 +1,12 @@
 """Models that are made from a frozen config and nothing else."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
+
+from kerasarch.errors import UsageError
 
 Config = TypeVar("Config")
 
@@ -45,6 +47,22 @@ class ConfiguredModel(keras.Model):
         """Family and config as plain values."""
         return {"family": self.family, "config": dataclasses.asdict(self.config)}
 
+    def input_tensors(self, input_shape: Sequence[int] | None = None) -> Any:
+        """Return Keras tensors like those that the model is called with, to follow a call without numbers.
+
+        Args:
+            input_shape: Height, width, channels of the pictures or latents; None for those of the config.
+
+        Raises:
+            UsageError: The config does not say how large they are.
+        """
+        size = self.config.sample_size
+        height, width = (size, size) if isinstance(size, int | None) else size
+        shape = tuple(input_shape or (height, width, self.config.channels))
+        if None in shape:
+            raise UsageError(f"{self.name}: takes inputs of any size. Give one, such as 32x32x{shape[2]}.")
+        return keras.KerasTensor(picture_shape(shape), "float32", name="sample")
+
     def get_config(self) -> dict[str, Any]:
         """Return the config as plain values."""
         return {**super().get_config(), "config": dataclasses.asdict(self.config)}
@@ -55,3 +73,10 @@ class ConfiguredModel(keras.Model):
         if config:
             config.pop("jit_compile", None)
         return config
+
+
+def picture_shape(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the shape of a batch of pictures, given height, width and channels."""
+    height, width, channels = shape
+    first = keras.config.image_data_format() == "channels_first"
+    return (None, channels, height, width) if first else (None, height, width, channels)

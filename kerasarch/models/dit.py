@@ -10,7 +10,7 @@ classifier-free guidance the training loop replaces some labels by ``config.null
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -162,6 +162,15 @@ class DiT(ConfiguredModel):
         self.norm_out = plain_normalization(name="norm_out", **own)
         self.modulation_out = zero_dense(2 * width, name="modulation_out", **own)
         self.project_out = zero_dense(config.patch**2 * self.output_channels, name="project_out", **own)
+
+    def input_tensors(self, input_shape: Sequence[int] | None = None) -> list[Any]:
+        """Return Keras tensors like those that the model is called with, to follow a call without numbers.
+
+        Args:
+            input_shape: Height, width, channels of the samples; None for those of the config.
+        """
+        others = [keras.KerasTensor((None,), name=name) for name in self.input_names_in_order[1:]]
+        return [super().input_tensors(input_shape), *others]
 
     def build(self, input_shape: Any = None) -> None:
         """Build the children; only the channels of the samples matter, and the config knows them."""

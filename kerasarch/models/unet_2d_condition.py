@@ -22,12 +22,16 @@ from kerasarch.models.configured import as_config
 from kerasarch.models.family import choose
 from kerasarch.models.unet_2d_condition_config import VARIANTS, UNet2DConditionConfig
 from kerasarch.models.unet_base import DiffusionUNet, sizes
-from kerasarch.models.unet_parts import DownStage, MiddleStage, UpStage
+from kerasarch.models.unet_parts import DownStage, MiddleStage, Shape, UpStage
 
 KINDS = ("plain", "cross", "resnet")
 MIDDLES = ("cross", "plain", None)
 CLASS_EMBEDDINGS = (None, "timestep", "identity", "projection", "simple_projection")
 ADDITIONS = (None, "text_time")
+TIME_IDS = 6
+"""Numbers that say how a picture was cut and scaled: Podell et al., 2023, section 2.2."""
+CAPTION = 77
+"""Tokens of a caption of Stable Diffusion; any number will do."""
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -140,6 +144,16 @@ class UNet2DConditionModel(DiffusionUNet):
         if config.class_embedding is None and config.classes is not None:
             return self._classes(config.classes, super().time_width, name)
         return None
+
+    def _input_shapes(self) -> dict[str, Shape]:
+        config = self.config
+        shapes = {**super()._input_shapes(), "time_ids": (TIME_IDS,)}
+        shapes["encoder_hidden_states"] = (CAPTION, config.token_width or config.context_width)
+        if config.class_embedding in ("projection", "simple_projection"):
+            shapes["class_labels"] = (config.projection_width,)
+        if config.addition is not None:
+            shapes["text_embeds"] = (config.projection_width - TIME_IDS * config.addition_width,)
+        return shapes
 
     def _parts(self, kind: str, width: int, depth: int, level: int, transformers: Any) -> dict[str, Any]:
         """Return blocks and attentions; ``level`` is that of the way down."""

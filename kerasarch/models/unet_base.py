@@ -130,6 +130,24 @@ class DiffusionUNet(ConfiguredModel):
             )
         return found
 
+    def input_tensors(self, input_shape: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return Keras tensors like those that the model is called with, to follow a call without numbers.
+
+        Args:
+            input_shape: Height, width, channels of the samples; None for those of the config.
+
+        Raises:
+            UsageError: The config does not say how large they are.
+        """
+        shapes = self._input_shapes()
+        others = {name: keras.KerasTensor((None, *shapes[name]), name=name) for name in self.input_names_in_order[1:]}
+        return {"sample": super().input_tensors(input_shape), **others}
+
+    def _input_shapes(self) -> dict[str, Shape]:
+        """Return the shapes, without the batch, of what is given beside the samples."""
+        vectors = self.config.class_embedding == "identity"
+        return {"timestep": (), "class_labels": (self.time_width,) if vectors else ()}
+
     def _build_stages(self, context_shape: Shape | None = None) -> None:
         """Build convolutions, stages and the end; the sizes of the maps do not matter, their channels do."""
         config, embedding_shape = self.config, (None, self.time_width)

@@ -13,8 +13,7 @@ import keras
 
 from kerasarch.errors import UsageError
 from kerasarch.layers import VectorQuantizer
-from kerasarch.models.autoencoder_kl import picture_shape
-from kerasarch.models.configured import as_config
+from kerasarch.models.configured import as_config, picture_shape
 from kerasarch.models.diffusion_coders import DiffusionAutoencoder, DiffusionDecoder, DiffusionEncoder
 from kerasarch.models.family import choose
 

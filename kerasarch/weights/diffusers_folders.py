@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from kerasarch.errors import UsageError, WeightsError
-from kerasarch.models.autoencoder_kl import picture_shape
+from kerasarch.models.configured import picture_shape
 from kerasarch.models.family import choose
 from kerasarch.weights import autoencoder_kl, dit, unet_2d, unet_2d_condition, vq_model
 from kerasarch.weights.autoencoder_kl import modern_name
