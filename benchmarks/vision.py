@@ -2,8 +2,8 @@
 
     python benchmarks/vision.py --batch 8 --size 96
 
-The peer on the same backend is keras.applications, which has no ViT; on PyTorch there is Hugging Face's transformers
-too. Each backend runs in a process of its own, where the implementations of one network take turns, step by step, so
+The peer on the same backend is keras.applications, for ViT KerasHub where it is installed (``pip install keras-hub``); on
+PyTorch there is Hugging Face's transformers too. Each backend runs in a process of its own, where the implementations of one network take turns, step by step, so
 that a machine that slows down slows all of them; the median of the steps counts, on the clock and in processor time.
 Weights and pictures are random numbers; everything uses SGD with momentum and cross-entropy on logits.
 """
@@ -20,7 +20,7 @@ NETWORKS = {
     "convnext_tiny": "ConvNeXtTiny",
     "vit_base_patch16": None,
 }
-"""Our name to that in keras.applications."""
+"""Our name to that in keras.applications; the last one is in KerasHub."""
 
 
 def main() -> None:
@@ -42,12 +42,9 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
     results = []
     for network in networks:
         steps = {"kerasarch": keras_steps(models.build(network, input_shape=shape), options)}
-        peer = NETWORKS[network]
+        peer = keras_peer(network, shape)
         if peer is not None:
-            build = getattr(keras.applications, peer)
-            steps["keras.applications"] = keras_steps(
-                build(weights=None, input_shape=shape, classifier_activation=None), options
-            )
+            steps["Keras"] = keras_steps(peer, options)
         if backend == "torch":
             steps["transformers"] = huggingface_steps(network, options)
         for kind in ("train", "predict"):
@@ -65,6 +62,24 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
                 )
         keras.utils.clear_session()
     return results
+
+
+def keras_peer(network: str, shape: tuple[int, int, int]):
+    """Return the network of keras.applications or KerasHub, or None where KerasHub is not installed."""
+    import keras
+
+    name = NETWORKS[network]
+    if name is not None:
+        build = getattr(keras.applications, name)
+        return build(weights=None, input_shape=shape, classifier_activation=None)
+    try:
+        from keras_hub import models as hub
+    except ImportError:
+        return None
+    backbone = hub.ViTBackbone(
+        image_shape=shape, patch_size=16, num_layers=12, num_heads=12, hidden_dim=768, mlp_dim=3072
+    )
+    return hub.ViTImageClassifier(backbone=backbone, num_classes=1000, preprocessor=None)
 
 
 def huggingface_steps(network: str, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
@@ -111,13 +126,13 @@ def table(results: list[dict], options: argparse.Namespace) -> str:
     """Return the figures as text: our images a second, and our time over theirs, on the clock and in processor time."""
     lines = [
         f"batch {options.batch}, {options.size} x {options.size} pixels; ratios: our time / theirs, clock and CPU",
-        f"{'backend':<11}{'network':<17}{'step':<8}{'images/s':>9}{'keras.applications':>20}{'transformers':>14}",
+        f"{'backend':<11}{'network':<17}{'step':<8}{'images/s':>9}{'Keras':>14}{'transformers':>14}",
     ]
     for key in dict.fromkeys((row["backend"], row["network"], row["kind"]) for row in results):
         rows = {row["implementation"]: row for row in results if (row["backend"], row["network"], row["kind"]) == key}
         own = rows["kerasarch"]
         cells = [f"{options.batch / own['wall']:9.1f}"]
-        for other, width in (("keras.applications", 20), ("transformers", 14)):
+        for other, width in (("Keras", 14), ("transformers", 14)):
             text = "-"
             if other in rows:
                 text = f"{own['wall'] / rows[other]['wall']:.2f}  {own['cpu'] / rows[other]['cpu']:.2f}"
