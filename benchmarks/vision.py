@@ -2,10 +2,11 @@
 
     python benchmarks/vision.py --batch 8 --size 96
 
-The peer on the same backend is keras.applications, for ViT KerasHub where it is installed (``pip install keras-hub``); on
-PyTorch there is Hugging Face's transformers too. Each backend runs in a process of its own, where the implementations of one network take turns, step by step, so
-that a machine that slows down slows all of them; the median of the steps counts, on the clock and in processor time.
-Weights and pictures are random numbers; everything uses SGD with momentum and cross-entropy on logits.
+The peer on the same backend is keras.applications, for ViT KerasHub where it is installed (``pip install keras-hub``);
+on PyTorch there is Hugging Face's transformers too. Each backend has a process of its own, where the implementations
+of one network take turns, step by step, so that a machine that slows down slows all of them; the median of the steps
+counts, on the clock and in processor time. Weights and pictures are random numbers; everything uses SGD with momentum
+and cross-entropy on logits.
 """
 
 import argparse
