@@ -18,7 +18,7 @@ import functools
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,6 +86,7 @@ class Run(Protocol):
         epochs: int,
         validation_data: Any = None,
         callbacks: Sequence[Any] = (),
+        loaded: Iterable[Any] = (),
     ) -> dict[str, list[float]]:
         """Train a compiled model: a named phase which resumes at its exact batch and is skipped when it is done.
 
@@ -96,6 +97,8 @@ class Run(Protocol):
             epochs: Epochs in all.
             validation_data: What ``model.fit`` takes.
             callbacks: Further Keras callbacks.
+            loaded: Variables of the model that the recipe loads from a file at every start and training leaves alone:
+                checkpoints do without them.
 
         Returns:
             The history: a list of one value an epoch for each name.

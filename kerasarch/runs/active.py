@@ -5,7 +5,7 @@ import datetime
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ class ActiveRun:
         epochs: int,
         validation_data: Any = None,
         callbacks: Sequence[Any] = (),
+        loaded: Iterable[Any] = (),
     ) -> dict[str, list[float]]:
         """Train a compiled model: a named phase which resumes at its exact batch and is skipped when it is done.
 
@@ -110,6 +111,8 @@ class ActiveRun:
             epochs: Epochs in all.
             validation_data: What ``model.fit`` takes.
             callbacks: Further Keras callbacks; their plain attributes are saved and restored.
+            loaded: Variables of the model that the recipe loads from a file at every start and training leaves alone:
+                checkpoints do without them.
 
         Returns:
             The history: a list of one value an epoch for each name.
@@ -121,7 +124,7 @@ class ActiveRun:
         self.ready()
         from kerasarch.runs.phase import Phase
 
-        return Phase(self, name, model, data, epochs, validation_data, callbacks).fit()
+        return Phase(self, name, model, data, epochs, validation_data, callbacks, loaded).fit()
 
     def callbacks(self) -> list[Any]:
         """Return the Keras callbacks that log, checkpoint and stop, for a ``model.fit`` of one's own.
@@ -250,10 +253,10 @@ class ActiveRun:
     def save_phase(self, phase: Any, *, finished: bool, callbacks: Sequence[Any]) -> None:
         """Write a checkpoint of a phase at a batch boundary."""
         from kerasarch.backends.seeding import random_arrays
-        from kerasarch.runs.state import arrays_of, callback_state, variables_of
+        from kerasarch.runs.state import arrays_of, callback_state
 
         arrays: dict[str, Any] = {}
-        for group, variables in variables_of(phase.model).items():
+        for group, variables in phase.variables().items():
             if not (finished and group == "metrics"):
                 arrays |= arrays_of(group, variables)
         arrays |= {f"generator/{name}": state for name, state in random_arrays().items()}

@@ -76,7 +76,8 @@ def train_adapters(run: Run, model: Any, options: AdapterOptions, size: tuple[in
     )  # fmt: skip
     learner.compile(keras.optimizers.AdamW(options.learning_rate, weight_decay=1e-2))
     data = ArrayBatches(latents, told, batch=min(options.batch, count), seed=run.seed, drop_remainder=True)
-    history = run.fit("adapters", learner, data, epochs=options.epochs)
+    given = [weight for weight in model.unet.weights if not weight.trainable]  # Gigabytes, which the folder has
+    history = run.fit("adapters", learner, data, epochs=options.epochs, loaded=given)
     file = weights.write_adapters(model.unet, run.dir / "adapters")
     run.say(f"adapters written to {file}")
     return {"loss": float(history["loss"][-1]), "trained_share": sizes["trained"] / sizes["all"]}

@@ -10,7 +10,7 @@ counts the batches of all epochs once.
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -50,14 +50,24 @@ class Phase:
         epochs: Epochs in all.
         validation_data: What it is validated on, or None.
         callbacks: The recipe's callbacks.
+        loaded: Variables that the recipe loads at every start.
     """
 
     def __init__(
-        self, run: Any, name: str, model: Any, data: Any, epochs: int, validation_data: Any, callbacks: Sequence[Any]
+        self,
+        run: Any,
+        name: str,
+        model: Any,
+        data: Any,
+        epochs: int,
+        validation_data: Any,
+        callbacks: Sequence[Any],
+        loaded: Iterable[Any] = (),
     ):
         if epochs < 0:
             raise UsageError(f"phase {name!r}: epochs must not be negative. Received {epochs}.")
         self.run, self.name, self.model, self.user = run, name, model, list(callbacks)
+        self.loaded = list(loaded)
         self.epochs = min(epochs, 2) if run.smoke else epochs
         self.limit = None if run.max_steps is None else max(run.max_steps // max(self.epochs, 1), 1)
         self.seed = seed_of(run.seed, name)
@@ -125,7 +135,7 @@ class Phase:
         self._take(found.state)
         self._build()
         arrays, where = found.arrays(), f"phase {self.name!r}"
-        variables = variables_of(self.model)
+        variables = self.variables()
         assign("model", variables["model"], arrays, where)
         assign("optimizer", variables["optimizer"], arrays, where)
         if self.source is not None:
@@ -155,6 +165,10 @@ class Phase:
     def _leave_data(self) -> None:
         """Leave the data where the phase ended, whether it was trained or restored."""
         self.source.restore({**self.source.state(), "epoch": self.base + self.epoch, "start": 0})
+
+    def variables(self) -> dict[str, list[Any]]:
+        """Return the variables that checkpoints hold, by group."""
+        return variables_of(self.model, self.loaded)
 
     def state(self) -> dict[str, Any]:
         """Return the JSON state at this batch boundary."""
@@ -217,14 +231,14 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         phase = self.phase
         if self.found is not None:
             arrays, where = self.found.arrays(), f"phase {phase.name!r}"
-            variables = variables_of(phase.model)
+            variables = phase.variables()
             assign("model", variables["model"], arrays, where)
             assign("optimizer", variables["optimizer"], arrays, where)
             if phase.batch:
                 self.metrics = {name: value for name, value in arrays.items() if name.startswith("metrics/")}
                 self.generators = {name: value for name, value in arrays.items() if name.startswith("generator/")}
         elif self.kept:
-            variables = variables_of(phase.model)
+            variables = phase.variables()
             assign("model", variables["model"], self.kept, "the epoch's end")
             assign("optimizer", variables["optimizer"], self.kept, "the epoch's end")
             self.kept = {}
@@ -313,7 +327,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             self.watch.stop_if_asked()
             if self.keep:
                 self.keep = False
-                variables = variables_of(phase.model)
+                variables = phase.variables()
                 self.kept = arrays_of("model", variables["model"]) | arrays_of("optimizer", variables["optimizer"])
 
     def on_train_end(self, logs: Any = None) -> None:

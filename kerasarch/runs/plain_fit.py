@@ -57,7 +57,7 @@ class RunCallback(keras.callbacks.Callback):
             )
         if not model.optimizer.built:  # TensorFlow would do it with the first batch
             model.optimizer.build(model.trainable_variables)
-        variables = variables_of(model)
+        variables = self.variables()
         assign("model", variables["model"], arrays, self.name)
         assign("optimizer", variables["optimizer"], arrays, self.name)
         self.epoch, self.history, self.stopped = found.state["epoch"], found.state["history"], found.state["stopped"]
@@ -128,6 +128,10 @@ class RunCallback(keras.callbacks.Callback):
         self.model._initial_epoch = self._initial_epoch  # or the next fit of this model would begin there
         self.model.history.epoch = list(range(self.epoch))
         set_random_seed(seed_of(self._run.seed, self.name, "after"))
+
+    def variables(self) -> dict[str, list[Any]]:
+        """Return the variables that checkpoints hold, by group."""
+        return variables_of(self.model)
 
     def state(self) -> dict[str, Any]:
         """Return the JSON state at the end of an epoch."""

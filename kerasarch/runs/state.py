@@ -11,14 +11,18 @@ from kerasarch.errors import CheckpointError
 _SKIPPED = frozenset({"_model", "model", "params", "validation_data"})
 
 
-def variables_of(model: Any) -> dict[str, list[Any]]:
-    """Gather all variables of a compiled model.
+def variables_of(model: Any, loaded: Iterable[Any] = ()) -> dict[str, list[Any]]:
+    """Gather the variables of a compiled model.
+
+    Args:
+        model: The model.
+        loaded: Variables that are made again from a file at every start, to be left out.
 
     Returns:
         ``model`` (weights, BatchNorm statistics, seed generators), ``optimizer`` and ``metrics``.
     """
     optimizer = getattr(model, "optimizer", None)
-    own = {id(variable) for variable in model.metrics_variables}
+    own = {id(variable) for variable in (*model.metrics_variables, *loaded)}
     return {
         "model": [variable for variable in model.variables if id(variable) not in own],
         "optimizer": list(optimizer.variables) if optimizer is not None else [],
