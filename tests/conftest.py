@@ -1,6 +1,8 @@
 """What all tests share: one backend a process, the real data sets, and quiet backends."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -11,6 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ANY_WEIGHTS = frozenset({"generation", "inspection", "layers", "models", "weights"})
+"""Folders of tests to which initial weights do not matter: JAX need not compile a program for each of their shapes."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -20,6 +24,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("quick_on"):
             if os.environ["KERAS_BACKEND"] not in mark.args:
                 item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def drawn_where_it_does_not_matter(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let NumPy draw the initial weights of what is only compared."""
+    with contextlib.ExitStack() as stack:
+        if ANY_WEIGHTS.intersection(request.path.parts):
+            from kerasarch import backends
+
+            stack.enter_context(backends.drawn_on_host())
+        yield
 
 
 @pytest.fixture(scope="session")

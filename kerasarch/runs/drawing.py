@@ -113,7 +113,7 @@ class Pictures:
 
 
 def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = False) -> Pictures:
-    """Load the pictures that the options name and hold some out; a quick trial has small batches.
+    """Load the pictures that the options name and hold some out; a quick trial has small batches of small pictures.
 
     Args:
         run: The run.
@@ -134,10 +134,10 @@ def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = Fals
         images = split_captioned(options.data, **part)
     else:
         images = load_images(options.data, **part, offline=run.offline)
-    size = options.image_size or (SMALL if options.data in BUNDLED else USUAL)
+    size = options.image_size or (SMALL if options.data in BUNDLED else USUAL) // (2 if run.smoke else 1)
     channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
     texts = images.classes if captioned else in_words(options.data, images.classes)
-    if run.smoke:  # programs that are compiled without optimising are slow
+    if run.smoke:  # programs that are compiled without optimising are slow, and those for large pictures are long
         options = dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
     return Pictures(images, size, channels, options, run.seed, texts if captions else None)
 

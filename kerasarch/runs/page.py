@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+LONG = 40
+"""Letters of a word that may be broken anywhere; others stay whole, but for underscores."""
+
 
 def page(title: str, body: str) -> bytes:
     """Put a body into a page with its style."""
@@ -35,15 +38,14 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     right = {name for name in columns if all(_is_number(row[name]) for row in rows if row.get(name) is not None)}
 
-    def cell(tag: str, name: str, text: Any) -> str:
-        style = ' class="number"' if name in right else ""
-        return f"<{tag}{style}>{text}</{tag}>"
+    def cell(tag: str, name: str, text: str) -> str:
+        kinds = ["number"] * (name in right) + ["long"] * any(len(word) > LONG for word in text.split())
+        style = f' class="{" ".join(kinds)}"' if kinds else ""
+        return f"<{tag}{style}>{escape(text).replace('_', '_<wbr>')}</{tag}>"
 
-    head = "".join(cell("th", name, escape(name)) for name in columns)
+    head = "".join(cell("th", name, name) for name in columns)
     lines = [
-        "<tr>"
-        + "".join(cell("td", name, escape(number(row[name]) if name in row else "")) for name in columns)
-        + "</tr>"
+        "<tr>" + "".join(cell("td", name, number(row[name]) if name in row else "") for name in columns) + "</tr>"
         for row in rows
     ]
     words = f"<caption>{escape(caption)}</caption>" if caption else ""

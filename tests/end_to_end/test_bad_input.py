@@ -246,17 +246,17 @@ def test_weights_of_another_architecture(tmp_path, photos):
 
 
 @pytest.mark.parametrize(
-    ("weights", "words"),
+    ("variant", "weights", "words"),
     [
-        ("hf:nobody/nothing-at-all", ["hf:nobody/nothing-at-all", "could not be fetched"]),
-        ("timm:resnet18.a1_in1k", ["timm:resnet18.a1_in1k", "could not be fetched"]),
-        ("imagenet", ["keras:resnet50", "not in the cache", "Fetch https://"]),
+        ("resnet8_small", "hf:nobody/nothing-at-all", ["hf:nobody/nothing-at-all", "could not be fetched"]),
+        ("resnet18", "timm:resnet18.a1_in1k", ["timm:resnet18.a1_in1k", "could not be fetched"]),
+        ("resnet50", "imagenet", ["keras:resnet50", "not in the cache", "Fetch https://"]),
     ],
 )
-def test_network_is_missing(tmp_path, photos, monkeypatch, weights, words):
+def test_network_is_missing(tmp_path, photos, monkeypatch, variant, weights, words):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    options = ("--data", photos, "--variant", "resnet50", "--weights", weights, "--image-size", 32, "--offline")
+    options = ("--data", photos, "--variant", variant, "--weights", weights, "--image-size", 32, "--offline")
     result = invoke(tmp_path, "transfer-resnet", *options)
     failed(tmp_path, result, 3, *words)
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from kerasarch import training
+from kerasarch import backends, training
 from kerasarch.errors import UsageError
 
 
@@ -68,7 +68,8 @@ def test_groups_by_name(names, groups):
 
 
 def test_groups_of_keras_applications():
-    model = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, weights=None, classes=3)
+    with backends.drawn_on_host():
+        model = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, weights=None, classes=3)
     names = list(by_name(model))
     assert names == ["Conv1", "expanded", *[f"block_{index}" for index in range(1, 17)], "Conv_1", "predictions"]
     layers = [layer for group in training.layer_groups(model) for layer in group.layers]
