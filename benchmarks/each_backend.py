@@ -49,9 +49,13 @@ def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) 
         with backends.drawn_on_host():  # JAX would compile a program for the numbers of each shape first
             print(json.dumps(measure(options.worker)))
         sys.exit()
-    results = [_apart(backend) for backend in options.backend or BACKENDS]
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    results = []
+    for backend in options.backend or BACKENDS:
+        began = time.monotonic()
+        results.append(_apart(backend))
+        print(f"{backend}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+        if options.json:  # what is measured stays, should the next one fail
+            options.json.write_text(json.dumps(results, indent=2) + "\n")
     return results
 
 
