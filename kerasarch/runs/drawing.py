@@ -30,6 +30,7 @@ class Pictures:
         options: What was asked for.
         seed: The run's.
         captions: What each class is called in words, where captions are learned from.
+        trial: Whether all batches are of one size, the held-out ones too, so that less has to be compiled.
     """
 
     images: Any
@@ -38,6 +39,7 @@ class Pictures:
     options: GenerativeOptions
     seed: int
     captions: tuple[str, ...] | None = None
+    trial: bool = False
 
     @property
     def train(self) -> Any:
@@ -95,6 +97,7 @@ class Pictures:
         return batches(
             self.held_out, batch=min(self.options.batch, len(self.held_out)), size=(self.size, self.size),
             channels=self.channels, shuffle=False, workers=self.options.workers, pixels=pixels,
+            drop_remainder=self.trial,
         )  # fmt: skip
 
     def judge(self, run: Run) -> Any:
@@ -139,7 +142,7 @@ def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = Fals
     texts = images.classes if captioned else in_words(options.data, images.classes)
     if run.smoke:  # programs that are compiled without optimising are slow, and those for large pictures are long
         options = dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
-    return Pictures(images, size, channels, options, run.seed, texts if captions else None)
+    return Pictures(images, size, channels, options, run.seed, texts if captions else None, run.smoke)
 
 
 def in_words(data: str, classes: Sequence[str]) -> tuple[str, ...]:

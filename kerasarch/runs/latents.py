@@ -47,7 +47,7 @@ def train_latent_autoencoder(
     total = pictures.batches().steps * epochs
     model.compile(keras.optimizers.Adam(WarmupCosine(learning_rate, warmup=total // 20, total=total)))
     figures = fit_autoencoder(run, model, pictures, pixels=PIXELS, epochs=epochs)
-    return figures | show_reconstructions(run, model.reconstruct, pictures, PIXELS)
+    return figures | show_reconstructions(run, autoencoder.predict_on_batch, pictures, PIXELS)
 
 
 def latents_of(run: Run, autoencoder: Any, pictures: Pictures, captions: Captions | None = None) -> Space:
@@ -79,7 +79,9 @@ def latents_of(run: Run, autoencoder: Any, pictures: Pictures, captions: Caption
     return Space(
         train.shape[1:],
         ArrayBatches(train, beside(known.labels), batch=batch, seed=run.seed, drop_remainder=True),
-        ArrayBatches(rest, beside(held_out.labels), batch=min(batch, len(rest)), shuffle=False),
+        ArrayBatches(
+            rest, beside(held_out.labels), batch=min(batch, len(rest)), shuffle=False, drop_remainder=pictures.trial
+        ),
         limit=None,
         decoder=models.LatentDecoder(autoencoder),
     )
@@ -89,12 +91,18 @@ def _encode(autoencoder: Any, images: np.ndarray, seed: int) -> np.ndarray:
     """Draw a latent map for each picture."""
     import keras
 
+    from kerasarch.models import DiagonalGaussian
+
     first = keras.config.image_data_format() == "channels_first"
+    layers = [layer for layer in (autoencoder.encoder, autoencoder.quantise) if layer is not None]
+    shape = images.shape[1:]
+    encoder = keras.Sequential([keras.Input((shape[2], *shape[:2]) if first else shape), *layers])
     found = []
     for start in range(0, len(images), ENCODED):
         take = np.arange(start, start + ENCODED) % len(images)  # a last chunk is filled up
         x = images[take].astype("float32") / 127.5 - 1
-        posterior = autoencoder.encode(np.moveaxis(x, -1, 1) if first else x)
+        moments = encoder.predict_on_batch(np.moveaxis(x, -1, 1) if first else x)
+        posterior = DiagonalGaussian(moments, axis=autoencoder.axis)
         mean, std = (keras.ops.convert_to_numpy(part) for part in (posterior.mean, posterior.std))
         noise = np.random.default_rng([seed, start]).standard_normal(mean.shape)
         found.append((mean + std * noise)[: len(images) - start])
