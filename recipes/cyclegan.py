@@ -51,20 +51,20 @@ def cyclegan(
     from kerasarch.runs import translation
     from kerasarch.training import adversarial
 
-    truth = None
+    generation, truth = translation.within_a_trial(run, generation), None
     if translation.is_folder(generation):
         (a, b), held_out = data.read_domains(
             generation.data, seed=run.seed, held_out=generation.held_out, strict=generation.strict
         )
         shape = translation.shape_of(generation, max(a.image(0), b.image(0), key=lambda picture: picture.shape[-1]))
-        pictures = [translation.some_pictures(part, shape) for part in held_out]
+        pictures = [translation.some_pictures(run, part, shape) for part in held_out]
     else:
         known, others = translation.pictures_of(run, generation)
         shape = translation.shape_of(generation, known.image(0), channels=3)
         truth = data.MadePairs(others, Chalked(), shape.area, shape.channels)
         pairs = data.MadePairs(known, Chalked(), shape.area, shape.channels)
         a, b = translation.halves(pairs, run.seed)
-        pictures = list(translation.some_pairs(truth, shape))
+        pictures = list(translation.some_pairs(run, truth, shape))
 
     sizes = (shape.size, shape.channels)
     forward, backward = (

@@ -53,6 +53,7 @@ def pix2pix(
     from kerasarch.runs.generative_figures import show_pairs
     from kerasarch.training import adversarial
 
+    generation = translation.within_a_trial(run, generation)
     folder = translation.is_folder(generation)
     if (pairs or ("given" if folder else "edges")) == "given":
         train, held_out = data.read_pairs(
@@ -80,7 +81,7 @@ def pix2pix(
         }
     )
     translator = models.Translator(generator, channels=shape.channels, size=shape.area, domains=("source", "target"))
-    sources, targets = translation.some_pairs(held_out, shape)
+    sources, targets = translation.some_pairs(run, held_out, shape)
     losses = translation.fit_translator(
         run, learner, translation.paired_batches(train, generation, shape, run.seed), generation, translator, sources,
         validation_data=translation.held_out_batches(held_out, generation, shape),

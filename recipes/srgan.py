@@ -58,6 +58,7 @@ def srgan(
     from kerasarch.runs.generative_figures import show_pairs
     from kerasarch.training import adversarial
 
+    generation = translation.within_a_trial(run, generation)
     known, others = translation.pictures_of(run, generation)
     shape = translation.shape_of(generation, known.image(0))
     small = translation.divided(shape.size, factor)
@@ -67,7 +68,7 @@ def srgan(
 
     generator = models.srgan_generator(None, shape.channels, generation.width, factor=factor, blocks=blocks)
     translator = models.Translator(generator, channels=shape.channels, domains=("small", "large"))
-    lows, highs = translation.some_pairs(held_out, shape, small)
+    lows, highs = translation.some_pairs(run, held_out, shape, small)
 
     quality = [kind(border=border) for kind in (adversarial.PeakSignalToNoise, adversarial.StructuralSimilarity)]
     generator.compile(keras.optimizers.Adam(pretrain_rate), "mse", metrics=quality)

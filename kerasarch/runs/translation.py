@@ -9,13 +9,13 @@ import numpy as np
 
 from kerasarch.errors import DataError, UsageError
 from kerasarch.recipe import Run
-from kerasarch.runs.drawing import SMALL
+from kerasarch.runs.drawing import SMALL, SMOKE_BATCH
 from kerasarch.training.generative_options import TranslationOptions
 
 USUAL = 64
 """Pixels of pictures that are not bundled, unless asked for."""
-SHOWN = 500
-"""Held-out pictures that are translated for the report, at most."""
+SHOWN, SMOKE_SHOWN = 500, 32
+"""Held-out pictures that are translated for the report, at most; in a quick trial."""
 GRID = 16
 """Held-out pictures that are translated again and again over training."""
 
@@ -36,6 +36,13 @@ class Shape:
     def area(self) -> tuple[int, int]:
         """Height and width."""
         return self.size, self.size
+
+
+def within_a_trial(run: Run, options: TranslationOptions) -> TranslationOptions:
+    """Return the options with small batches if the run is a quick trial, whose programs are slow."""
+    if not run.smoke:
+        return options
+    return dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
 
 
 def shape_of(options: TranslationOptions, picture: np.ndarray, *, channels: int | None = None) -> Shape:
@@ -66,10 +73,11 @@ def pictures_of(run: Run, options: TranslationOptions) -> tuple[Any, Any]:
     )
 
 
-def some_pairs(pairs: Any, shape: Shape, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def some_pairs(run: Run, pairs: Any, shape: Shape, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the first pairs of a source in memory, prepared.
 
     Args:
+        run: The run; a quick trial gets few.
         pairs: A `kerasarch.data.PairSource`.
         shape: Form of the second pictures.
         first: Height and width of the first ones, where they differ.
@@ -80,15 +88,19 @@ def some_pairs(pairs: Any, shape: Shape, first: int | None = None) -> tuple[np.n
     from kerasarch.data.pair_sources import PreparePair, stack_pairs
 
     prepare = PreparePair(((first or shape.size,) * 2, shape.area), shape.channels)
-    return stack_pairs([prepare(pairs[index]) for index in range(min(len(pairs), SHOWN))])
+    return stack_pairs([prepare(pairs[index]) for index in range(_count(run, pairs))])
 
 
-def some_pictures(source: Any, shape: Shape) -> np.ndarray:
-    """Return the first pictures of a source in memory, prepared: uint8 ``(N, H, W, C)``."""
+def some_pictures(run: Run, source: Any, shape: Shape) -> np.ndarray:
+    """Return the first pictures of a source in memory, prepared: uint8 ``(N, H, W, C)``; few in a quick trial."""
     from kerasarch.data.pipeline import Prepare
 
     prepare = Prepare(shape.area, shape.channels)
-    return np.stack([prepare(source[index])[0] for index in range(min(len(source), SHOWN))])
+    return np.stack([prepare(source[index])[0] for index in range(_count(run, source))])
+
+
+def _count(run: Run, source: Any) -> int:
+    return min(len(source), SMOKE_SHOWN if run.smoke else SHOWN)
 
 
 def paired_batches(pairs: Any, options: TranslationOptions, shape: Shape, seed: int, first: int | None = None) -> Any:
