@@ -49,9 +49,10 @@ def cyclegan(
     from kerasarch import data, models
     from kerasarch.data.pair_sources import Chalked
     from kerasarch.runs import translation
+    from kerasarch.runs.drawing import within_a_trial
     from kerasarch.training import adversarial
 
-    generation, truth = translation.within_a_trial(run, generation), None
+    generation, truth = within_a_trial(run, generation), None
     if translation.is_folder(generation):
         (a, b), held_out = data.read_domains(
             generation.data, seed=run.seed, held_out=generation.held_out, strict=generation.strict

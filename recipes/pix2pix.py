@@ -50,10 +50,11 @@ def pix2pix(
     from kerasarch import data, models
     from kerasarch.data.pair_sources import Edges
     from kerasarch.runs import translation
+    from kerasarch.runs.drawing import within_a_trial
     from kerasarch.runs.generative_figures import show_pairs
     from kerasarch.training import adversarial
 
-    generation = translation.within_a_trial(run, generation)
+    generation = within_a_trial(run, generation)
     folder = translation.is_folder(generation)
     if (pairs or ("given" if folder else "edges")) == "given":
         train, held_out = data.read_pairs(

@@ -55,10 +55,11 @@ def srgan(
     from kerasarch import data, models
     from kerasarch.data.pair_sources import Shrunken
     from kerasarch.runs import translation
+    from kerasarch.runs.drawing import within_a_trial
     from kerasarch.runs.generative_figures import show_pairs
     from kerasarch.training import adversarial
 
-    generation = translation.within_a_trial(run, generation)
+    generation = within_a_trial(run, generation)
     known, others = translation.pictures_of(run, generation)
     shape = translation.shape_of(generation, known.image(0))
     small = translation.divided(shape.size, factor)

@@ -3,12 +3,14 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kerasarch.recipe import Run
-from kerasarch.training.generative_options import GenerativeOptions
+from kerasarch.training.generative_options import GenerativeOptions, TranslationOptions
+
+Options = TypeVar("Options", bound=GenerativeOptions | TranslationOptions)
 
 SMOKE_BATCH = 8
 SMALL, USUAL = 16, 32
@@ -140,9 +142,18 @@ def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = Fals
     size = options.image_size or (SMALL if options.data in BUNDLED else USUAL) // (2 if run.smoke else 1)
     channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
     texts = images.classes if captioned else in_words(options.data, images.classes)
-    if run.smoke:  # programs that are compiled without optimising are slow, and those for large pictures are long
-        options = dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
+    options = within_a_trial(run, options)
     return Pictures(images, size, channels, options, run.seed, texts if captions else None, run.smoke)
+
+
+def within_a_trial(run: Run, options: Options) -> Options:
+    """Return the options with small batches if the run is a quick trial: it compiles without optimising, which is slow.
+
+    Args:
+        run: The run.
+        options: Those of a recipe, with ``batch`` among them.
+    """
+    return dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH)) if run.smoke else options
 
 
 def in_words(data: str, classes: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasarch.errors import DataError, UsageError
 from kerasarch.recipe import Run
-from kerasarch.runs.drawing import SMALL, SMOKE_BATCH
+from kerasarch.runs.drawing import SMALL
 from kerasarch.training.generative_options import TranslationOptions
 
 USUAL = 64
@@ -36,13 +36,6 @@ class Shape:
     def area(self) -> tuple[int, int]:
         """Height and width."""
         return self.size, self.size
-
-
-def within_a_trial(run: Run, options: TranslationOptions) -> TranslationOptions:
-    """Return the options with small batches if the run is a quick trial, whose programs are slow."""
-    if not run.smoke:
-        return options
-    return dataclasses.replace(options, batch=min(options.batch, SMOKE_BATCH))
 
 
 def shape_of(options: TranslationOptions, picture: np.ndarray, *, channels: int | None = None) -> Shape:
