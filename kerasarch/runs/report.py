@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from kerasarch.options import as_typed
 from kerasarch.runs import plots
 from kerasarch.runs.atomic import write_file
 from kerasarch.runs.folder import FIGURES, METRICS, REPORT, RunFolder
@@ -170,7 +171,11 @@ def _figures(folder: RunFolder, parts: Parts) -> str:
 
 def _options(folder: RunFolder) -> str:
     rows = [
-        {"option": f"--{name.replace('_', '-')}", "value": number(entry.get("value")), "from": entry.get("origin", "")}
+        {
+            "option": f"--{name.replace('_', '-')}",
+            "value": as_typed(entry.get("value")),
+            "from": entry.get("origin", ""),
+        }
         for name, entry in folder.config.items()
     ]
     return table(rows) if rows else ""

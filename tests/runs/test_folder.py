@@ -194,7 +194,8 @@ def test_the_record_forgets_what_was_done_twice(tmp_path):
 def test_the_report_needs_no_other_file(tmp_path):
     from kerasarch.runs.parts import Parts
 
-    run = RunFolder.create(tmp_path, "a", {"backend": "jax", "seed": 0}, {"rate": {"value": 1.0, "origin": "default"}})
+    options = {"rate": {"value": 1.0, "origin": "default"}, "patterned": {"value": False, "origin": "command line"}}
+    run = RunFolder.create(tmp_path, "a", {"backend": "jax", "seed": 0}, options)
     write_json(
         run.path / "result.json", {"result": {"acc": 0.5}, "expected": {"acc": {"expected": ">=0.6", "met": False}}}
     )
@@ -211,6 +212,7 @@ def test_the_report_needs_no_other_file(tmp_path):
     text = write_report(run).read_text()
     assert "&lt;b&gt;" in text
     assert "missed" in text
+    assert "<td>--patterned</td><td>off</td>" in text
     assert text.count("data:image/png;base64,") == 6
     assert "http" not in text.replace("https://", "http").split("<pre>")[0]
     assert all("alt=" in piece.split(">")[0] for piece in text.split("<img")[1:])
