@@ -51,7 +51,7 @@ def biggan(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    shape, classes = (pictures.size, pictures.channels), len(pictures.classes)
+    shape, classes = (pictures.size, pictures.channels), pictures.asked_classes(conditional=True) or 0
     generator = models.biggan_generator(
         *shape, generation.latent, generation.width, classes=classes, embedding=embedding, attention=attention or None
     )

@@ -47,7 +47,7 @@ def dcgan(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if conditional else None
+    classes = pictures.asked_classes(conditional)
     shape = (pictures.size, pictures.channels)
     generator = models.dcgan_generator(*shape, generation.latent, generation.width, classes=classes)
     discriminator = models.dcgan_discriminator(

@@ -48,9 +48,11 @@ def ddpm(
     from kerasarch.runs.diffusion import train_diffusion, unet_of
     from kerasarch.runs.drawing import load_pictures
 
+    process = NoiseSchedule(schedule, zero_terminal_snr=zero_terminal_snr)
+    process.check(prediction)
     pictures = load_pictures(run, generation)
     network = unet_of(generation, pictures.size, pictures.channels, pictures.classes)
     return train_diffusion(
-        run, network, pictures, generation, prediction=prediction, method=sampler, gamma=min_snr,
-        process=NoiseSchedule(schedule, zero_terminal_snr=zero_terminal_snr), conditional=generation.conditional,
+        run, network, pictures, generation, process=process, prediction=prediction, method=sampler, gamma=min_snr,
+        conditional=generation.conditional,
     )  # fmt: skip

@@ -39,7 +39,7 @@ def gan(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if conditional else None
+    classes = pictures.asked_classes(conditional)
     shape = (pictures.size, pictures.channels)
     widths = (generation.width,) * layers
     generator = models.gan_generator(*shape, generation.latent, widths=widths, classes=classes)

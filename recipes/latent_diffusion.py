@@ -58,12 +58,15 @@ def latent_diffusion(
         sampler: How samples are drawn.
     """
     from kerasarch import models
+    from kerasarch.errors import UsageError
     from kerasarch.generation import NoiseSchedule
     from kerasarch.runs.caption_reading import captions_of, text_encoder_of
     from kerasarch.runs.diffusion import captioned_unet_of, train_diffusion, unet_of
     from kerasarch.runs.drawing import load_pictures
     from kerasarch.runs.latents import latents_of, train_latent_autoencoder
 
+    if captions and not generation.conditional:
+        raise UsageError("--captions and --no-conditional exclude each other: give one of them.")
     pictures = load_pictures(run, generation, captions=captions)
     read = captions_of(run, pictures) if captions else None
     autoencoder = models.autoencoder_kl(

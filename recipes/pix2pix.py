@@ -52,9 +52,10 @@ def pix2pix(
     from kerasarch.runs import translation
     from kerasarch.runs.drawing import within_a_trial
     from kerasarch.runs.generative_figures import show_pairs
+    from kerasarch.runs.translation_scores import keep_inputs, labelled, score_translations
     from kerasarch.training import adversarial
 
-    generation = within_a_trial(run, generation)
+    generation, known, others = within_a_trial(run, generation), None, None
     folder = translation.is_folder(generation)
     if (pairs or ("given" if folder else "edges")) == "given":
         train, held_out = data.read_pairs(
@@ -94,5 +95,11 @@ def pix2pix(
         run, "translations", [("source", sources), ("result", results), ("target", targets)],
         caption="Held-out sources, what became of them, and the true targets",
     )  # fmt: skip
+    keep_inputs(run, sources)
+    scores = {}
+    if known is not None and others is not None:
+        real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
+        true = true.subset(range(len(results)))
+        scores = score_translations(run, {"source": sources, "translated": results}, real, true)
     copied = translation.prefixed(translation.agreement(sources, targets), "copied")
-    return {**translation.agreement(results, targets), **copied, **losses}
+    return {**translation.agreement(results, targets), **copied, **scores, **losses}

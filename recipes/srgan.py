@@ -48,7 +48,8 @@ def srgan(
             keras.applications' VGG19 without its head.
         content_weight: Weight of that comparison.
         adversarial_weight: Weight of the discriminator's word.
-        border: Pixels at each side that PSNR and SSIM over training leave out; 4 in the paper.
+        border: Pixels at each side that PSNR and SSIM over training leave out, fewer than half of the size; 4 in the
+            paper.
     """
     import keras
 
@@ -57,6 +58,7 @@ def srgan(
     from kerasarch.runs import translation
     from kerasarch.runs.drawing import within_a_trial
     from kerasarch.runs.generative_figures import show_pairs
+    from kerasarch.runs.translation_scores import keep_inputs, labelled, score_translations
     from kerasarch.training import adversarial
 
     generation = within_a_trial(run, generation)
@@ -101,5 +103,9 @@ def srgan(
         [("shrunken", lows), ("bicubic", plain), ("pretrained", pretrained), ("result", results), ("true", highs)],
         caption="Held-out pictures, shrunken, enlarged, and as they are",
     )  # fmt: skip
-    figures = translation.compare(run, {"bicubic": plain, "pretrained": pretrained, "srgan": results}, highs)
+    keep_inputs(run, lows)
+    kinds = {"bicubic": plain, "pretrained": pretrained, "srgan": results}
+    figures = translation.compare(run, kinds, highs)
+    real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
+    figures |= score_translations(run, kinds, real, true.subset(range(len(results))))
     return {**figures, "gain_over_bicubic": figures["srgan_psnr"] - figures["bicubic_psnr"], **losses}

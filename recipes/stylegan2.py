@@ -69,7 +69,7 @@ def stylegan2(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    shape, classes = (pictures.size, pictures.channels), len(pictures.classes) if conditional else None
+    shape, classes = (pictures.size, pictures.channels), pictures.asked_classes(conditional)
     # Channels times pixels is constant from map to map, until --width times 4 channels are reached.
     widths: dict[str, Any] = {"width_base": generation.width * pictures.size, "width_most": generation.width * 4}
     generator = models.stylegan2_generator(
@@ -81,11 +81,9 @@ def stylegan2(
         generator, discriminator, r1_weight=r1_weight, r1_interval=r1_interval, path_weight=path_weight,
         path_interval=path_interval, mixing=mixing, **helpers(run, generator, generation, conditional),
     )  # fmt: skip
-    betas = {"beta_1": generation.beta_1, "beta_2": generation.beta_2}
-    optimizers = {
-        "generator": adversarial.lazy_adam(generation.generator_rate, path_interval, **betas),
-        "discriminator": adversarial.lazy_adam(generation.discriminator_rate, r1_interval, **betas),
-    }
+    optimizers = learner.lazy_adams(
+        generation.generator_rate, generation.discriminator_rate, beta_1=generation.beta_1, beta_2=generation.beta_2
+    )
     return train_generator(
         run, learner, pictures, generation, optimizers=optimizers, truncates="network", truncations=truncation
     )

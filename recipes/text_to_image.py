@@ -33,7 +33,8 @@ def text_to_image(
 
     With --data, the network first learns from captioned pictures: a folder with metadata.jsonl, captions.txt, or a.txt
     beside a.png. Only low-rank adapters of the U-Net's attentions are trained; they are written to adapters/ as
-    diffusers reads them, and --adapters uses them again. The same prompt is drawn before and after.
+    diffusers reads them, and --adapters uses them again; with both, training goes on from them. The same prompt is
+    drawn before and after.
 
     There is no safety checker.
 
@@ -41,22 +42,22 @@ def text_to_image(
         height: Of the pictures, in pixels; none is what the network was trained with.
         width: The same.
         data: Folder of captioned pictures to learn from first.
-        rank: Of the adapters: how much they can learn.
+        rank: Of the adapters: how much they can learn; those of --adapters keep theirs.
         epochs: Epochs of fine-tuning.
         train_batch: Pictures a batch in fine-tuning.
         learning_rate: AdamW's in fine-tuning.
         drop: Share of the captions that are hidden in fine-tuning, which guidance lives on.
     """
-    from kerasarch.runs.adapters import AdapterOptions, train_adapters
+    from kerasarch.runs.adapters import AdapterOptions, load_examples, train_adapters
     from kerasarch.runs.text_to_image import draw, load_parts, show_before_and_after, timed_draw
 
     model = load_parts(run, drawing)
     size = (height or model.size[0], width or model.size[1])
     if data is None:
         return timed_draw(run, model, drawing, size=size)
+    pictures = load_examples(run, model, data, size)
     before = draw(run, model, drawing, size=size)
-    options = AdapterOptions(data, rank, epochs, train_batch, learning_rate, drop)
-    figures = train_adapters(run, model, options, size)
+    figures = train_adapters(run, model, pictures, AdapterOptions(rank, epochs, train_batch, learning_rate, drop))
     figures |= timed_draw(run, model, drawing, size=size)
     show_before_and_after(run, before)
     return figures

@@ -48,6 +48,10 @@ def train_image(
         network = builder(input_shape=shape, classes=classes, weights=None)
         if options.dropout is not None:
             network = models.replace_head(network, classes, dropout=options.dropout)
-        return models.accept_raw_pixels(network)
+        network = models.accept_raw_pixels(network)
+        if preprocessing := getattr(network, "preprocessing", None):
+            # Fresh weights expect nothing yet: they learn from pictures as the batches have them.
+            network.preprocessing = dataclasses.replace(preprocessing, interpolation="bilinear")
+        return network
 
     return train_classifier(run, make, images, options)

@@ -20,7 +20,7 @@ def transfer_image(
     weights: str = "imagenet",
     calibration: Path | None = None,
     labels_per_class: Annotated[int, Ge(1)] | None = None,
-    image_size: Annotated[int, Ge(8)] = 224,
+    image_size: Annotated[int, Ge(8)] | None = None,
     augment: bool = False,
     workers: Annotated[int, Ge(0)] = 0,
     strict: bool = False,
@@ -32,7 +32,8 @@ def transfer_image(
     published. Gradual unfreezing (or another strategy) is compared with feature extraction, full fine-tuning and
     training from scratch on the same images.
 
-    A quick trial (--smoke) takes fresh weights, 32 pixels and two stages, so that it needs no network and little time.
+    A quick trial (--smoke) trains two stages, with fresh weights on 32 pixels unless --weights names other ones than
+    imagenet and --image-size is given, so that it needs no network and little time.
 
     Args:
         model: Family or variant that kerasarch models lists, such as mobilenet_v2 or resnet18.
@@ -42,7 +43,7 @@ def transfer_image(
         calibration: File (.npz) of variables by path that replace the loaded ones, for weights whose BatchNorm
             statistics were folded away.
         labels_per_class: Labelled images a class to learn from; none takes all.
-        image_size: Height and width in pixels.
+        image_size: Height and width in pixels; none is what the weights were trained at.
         augment: Flip, rotate, crop and shade the training images at random.
         workers: Processes that decode and augment images.
         strict: Stop at the first unreadable image instead of leaving it out.
@@ -52,17 +53,23 @@ def transfer_image(
     from kerasarch import models
     from kerasarch import weights as checkpoints
     from kerasarch.data import Augmentation, batches, load_images
+    from kerasarch.errors import UsageError
     from kerasarch.registry import load_model_builder
-    from kerasarch.runs.transfer import compare_transfer
+    from kerasarch.runs.transfer import check_strategy, compare_transfer, preprocessing_for
 
     if run.smoke:
-        weights, image_size = "none", 32
+        weights, image_size = ("none" if weights == "imagenet" else weights), image_size or 32
         transfer = dataclasses.replace(transfer, compare=False, max_stages=2)
+        run.say(f"quick trial: weights {weights}, pictures of {image_size} pixels")
+    if calibration is not None and weights == "none":
+        raise UsageError("--calibration: received a file for fresh weights. Expected it beside --weights.")
     builder = load_model_builder(model)
     images = load_images(data, seed=run.seed, test=0.2, strict=strict, offline=run.offline)
+    pictures = preprocessing_for(builder, weights, image_size)
     known = images.train.per_class(labels_per_class, seed=run.seed) if labels_per_class else images.train
     change = Augmentation(flip=True, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
-    shape: dict[str, Any] = {"batch": transfer.batch, "size": (image_size, image_size), "seed": run.seed}
+    prepared: dict[str, Any] = {"size": pictures.size, "interpolation": pictures.interpolation}
+    shape = {"batch": transfer.batch, **prepared, "seed": run.seed}
     large = shape | {"batch": max(64, transfer.batch)}  # what needs no gradients
     train = batches(known, augment=change if augment else None, workers=workers, **shape)
     validation = batches(images.validation, shuffle=False, workers=workers, **large)
@@ -70,10 +77,11 @@ def transfer_image(
 
     def make(pretrained: bool) -> Any:
         source = weights if pretrained and weights != "none" else None
-        network = builder(input_shape=(image_size, image_size, 3), weights=source)
+        network = builder(input_shape=(*pictures.size, 3), weights=source)
         if source and calibration is not None:
             checkpoints.assign_statistics(network, calibration)
         network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
         return models.accept_raw_pixels(network)
 
+    check_strategy(make, transfer)
     return compare_transfer(run, make, train, validation, test, transfer)

@@ -14,6 +14,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # As coarse, narrow and soft as the digits, which are pictures of 8 x 8 pixels.
 DRAWING: dict[str, Any] = {"per_class": 240, "characters": LETTERS, "slant": 0.5, "width": (0.6, 1.0), "blur": 0.7}
 SMALL = "resnet8_small"
+TRIED = 32
+"""Pixels of pictures in a quick trial of a large network."""
 Variant = Literal[
     "resnet8_small", "resnet20_small", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
     "resnet50_v1", "resnet101_v1", "resnet152_v1", "resnet50_v2", "resnet101_v2", "resnet152_v2",
@@ -49,7 +51,9 @@ def transfer_resnet(
     With --data it does the same for your images: a ResNet-50 with ImageNet weights, unless --variant and --weights say
     otherwise.
 
-    A quick trial (--smoke) trains the chosen strategy alone, in two stages at most.
+    A quick trial (--smoke) trains the chosen strategy alone, in two stages at most; of your own pictures with
+    resnet8_small on 16 pixels, or another --variant with fresh weights on 32, unless --weights and --image-size are
+    given.
 
     Args:
         data: Bundled name (digits), folder of class folders, .npz file, or tfds:NAME.
@@ -65,52 +69,67 @@ def transfer_resnet(
         letter_epochs: Epochs of learning letters.
     """
     import dataclasses
+    import functools
 
     from kerasarch import models
     from kerasarch.data import Augmentation, batches, load_images
-    from kerasarch.runs.transfer import compare_transfer
+    from kerasarch.runs.transfer import check_strategy, compare_transfer, preprocessing_for
 
     if run.smoke:
         transfer = dataclasses.replace(transfer, compare=False, max_stages=min(transfer.max_stages, 2))
     bundled = data == "digits"
-    network_name: str = variant or (SMALL if bundled else "resnet50")
+    network_name: str = variant or (SMALL if bundled or run.smoke else "resnet50")
     small = network_name.endswith("_small")
     if weights == "auto":
-        weights = "letters" if small else "imagenet"
-    size = image_size or (16 if small else 224)
+        weights = "letters" if small else "none" if run.smoke else "imagenet"
+    if run.smoke and not small:
+        image_size = image_size or TRIED
+    if run.smoke and not bundled:
+        run.say(f"quick trial: {network_name}, weights {weights}, pictures of {image_size or 16} pixels")
     channels = 1 if weights == "letters" else 3
 
     images = load_images(
         data, seed=run.seed, validation=0.1, test=0.8 if bundled else 0.2, strict=strict, offline=run.offline
     )
+
+    centred = models.INCEPTION  # pixels from -1 to 1
+    if weights == "letters":
+        side = image_size or (16 if small else 224)
+        pictures = dataclasses.replace(centred, size=(side, side))
+    else:
+        builder = functools.partial(models.resnet, network_name)
+        pictures = preprocessing_for(builder, weights, image_size or (16 if small else None))
     few = labels_per_class or (5 if bundled else None)
     known = images.train.per_class(few, seed=run.seed) if few else images.train
     change = Augmentation(flip=not bundled, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
-    shape: dict[str, Any] = {"batch": transfer.batch, "size": (size, size), "channels": channels, "seed": run.seed}
+    prepared: dict[str, Any] = {"size": pictures.size, "interpolation": pictures.interpolation, "channels": channels}
+    shape = {"batch": transfer.batch, **prepared, "seed": run.seed}
     large = shape | {"batch": max(256 if small else 64, transfer.batch)}  # what needs no gradients
     train = batches(known, augment=change if augment else None, workers=workers, **shape)
     validation = batches(images.validation, shuffle=False, **large)
     test = batches(images.test or images.validation, shuffle=False, **large)
 
-    centred = models.INCEPTION  # pixels from -1 to 1
-    letters = _letters(run, network_name, size, letter_epochs) if weights == "letters" else None
+    letters: Path | None = None
 
     def make(pretrained: bool) -> Any:
-        if letters:
+        if weights == "letters":
             network = models.resnet(
-                network_name, classes=len(LETTERS), input_shape=(size, size, 1), preprocessing=centred
+                network_name, classes=len(LETTERS), input_shape=(*pictures.size, 1), preprocessing=centred
             )
-            if pretrained:
+            if letters and pretrained:
                 network.load_weights(letters)
         else:
             network = models.resnet(
                 network_name,
                 weights=weights if pretrained and weights != "none" else None,
-                input_shape=(size, size, channels),
+                input_shape=(*pictures.size, channels),
             )
         network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
         return models.accept_raw_pixels(network)
 
+    check_strategy(make, transfer)
+    if weights == "letters":
+        letters = _letters(run, network_name, pictures.size[0], letter_epochs)
     defaults = {"rate": 5e-3, "batch_norm": "open"} if small else {"rate": 1e-3, "batch_norm": "frozen"}
     return compare_transfer(run, make, train, validation, test, transfer, **defaults)
 

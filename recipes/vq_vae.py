@@ -55,6 +55,7 @@ def vq_vae(
     from kerasarch import layers, models
     from kerasarch.runs.autoencoding import UNIT, fit_autoencoder, show_reconstructions
     from kerasarch.runs.drawing import finish_generator, load_pictures
+    from kerasarch.runs.sample_grids import SampleGrids
     from kerasarch.training import autoencoding
 
     pictures = load_pictures(run, generation)
@@ -78,6 +79,7 @@ def vq_vae(
     figures |= show_reconstructions(run, model.reconstruct, pictures)
     prior.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     grids = model.codes(known)
-    run.fit("prior", prior, (grids, grids), epochs=prior_epochs)
+    samples = SampleGrids(run, lambda: sampler.sample(25, seed=0), caption="Samples over training of the prior")
+    run.fit("prior", prior, (grids, grids), epochs=prior_epochs, callbacks=[samples])
     figures["perplexity_share"] = figures["held_out_perplexity"] / codes
     return {**finish_generator(run, sampler, pictures, untrained), **figures}

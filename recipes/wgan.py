@@ -45,7 +45,7 @@ def wgan(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if conditional else None
+    classes = pictures.asked_classes(conditional)
     shape = (pictures.size, pictures.channels)
     generator = models.dcgan_generator(*shape, generation.latent, generation.width, classes=classes)
     critic = models.dcgan_discriminator(*shape, generation.width, classes=classes)

@@ -42,7 +42,7 @@ def wgan_gp(
     from kerasarch.training import adversarial
 
     pictures = load_pictures(run, generation)
-    classes = len(pictures.classes) if conditional else None
+    classes = pictures.asked_classes(conditional)
     shape = (pictures.size, pictures.channels)
     generator = models.dcgan_generator(*shape, generation.latent, generation.width, classes=classes)
     # Batch normalisation would make a score depend on the whole batch, and the penalty is on single scores.

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from kerasarch.backends import draws_jax
+from kerasarch.backends import draws_jax, serialization
 
 UNOPTIMISED = "jax_disable_most_optimizations"
 _UNOPTIMISED = bool(jax.config.values[UNOPTIMISED])  # what the user has set
@@ -31,6 +31,7 @@ def prepare(compiled: Path | None = None, *, quick: bool = False) -> None:
         quick: The process computes little: programs are compiled with few optimisations, and random numbers outside
             of them come from NumPy.
     """
+    serialization.spare_tensorflow()
     jax.config.update("jax_threefry_partitionable", False)
     jax.config.update(UNOPTIMISED, quick or _UNOPTIMISED)  # a quick trial may be followed by a run in one process
     draws_jax.draw_on_host(quick)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from kerasarch.backends import serialization
+
 
 def name() -> str:
     """Name of the backend, as Keras has it."""
@@ -13,12 +15,13 @@ def name() -> str:
 
 
 def prepare(compiled: Path | None = None, *, quick: bool = False) -> None:
-    """Set up a process for a run: there is nothing to do on this backend.
+    """Set up a process for a run.
 
     Args:
         compiled: Folder for compiled programs, which this backend does not keep.
         quick: The process computes little, which changes nothing on this backend.
     """
+    serialization.spare_tensorflow()
 
 
 def jit_long_training() -> bool | str:

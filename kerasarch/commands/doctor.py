@@ -35,7 +35,8 @@ def _say(found: dict) -> None:
 
     machine = found["machine"]
     console.say(console.heading(f"kerasarch {found['kerasarch']['version']}") + f"  {found['kerasarch']['path']}")
-    console.say(f"Python {machine['python']}, {machine['system']}, {machine['cores']} cores, {_memory(machine)}")
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    console.say(f"Python {machine['python']}, {machine['system']}, {cores}, {_memory(machine)}")
     section(
         "Packages", [(name, version or console.dim("not installed")) for name, version in found["packages"].items()]
     )

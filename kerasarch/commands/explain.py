@@ -51,33 +51,35 @@ def command(
     checkpoint such as hf:microsoft/resnet-18, or a name that kerasarch models lists, which has fresh weights.
 
     grad-cam shows the places whose maps speak for the class (Selvaraju et al., 2017), attention the patches that a
-    vision transformer's answer is made of (Abnar and Zuidema, 2020), occlusion where covering lowers the probability
-    (Zeiler and Fergus, 2013), features the strongest maps of some layers.
+    vision transformer's answer is made of (Abnar and Zuidema, 2020) and those that each head of the last block looks
+    at, occlusion where covering lowers the probability (Zeiler and Fergus, 2013), features the strongest maps of some
+    layers. --label is for grad-cam and occlusion, --layer for grad-cam and features.
     """
     folder = _run_of(model, runs)
     path = model_of(folder) if folder is not None else None
     start(backend or (folder.run.get("backend") if folder is not None else None))
     from kerasarch.runs.classifier import classifier_of, read_pictures
-    from kerasarch.runs.explanations import explain, methods_for, write_sheet
+    from kerasarch.runs.explanations import check_used, explain, methods_for, write_sheet
 
     classifier = classifier_of(open_file(path) if path is not None else open_model(model), folder)
     chosen = read_labels(label, classifier.classes)
     if chosen is not None and len(chosen) != 1:
         raise UsageError(f"--label: received {label!r}, expected one class.")
     wanted = methods or methods_for(classifier)
+    check_used(wanted, label, layer)
     written: list[dict[str, Any]] = []
     for file, raw in read_pictures(pictures, skipped=lambda why: console.note(f"Left out: {why}")):
         image = classifier.prepared(raw)
         chances = classifier.probabilities(image[None])[0]
         place = int(chances.argmax()) if chosen is None else chosen[0]
         name, chance = classifier.classes[place], float(chances[place])
-        answers = [(method, explain(classifier, image, method, place, layer)) for method in wanted]
+        answers = [explain(classifier, image, method, place, layer) for method in wanted]
         target = out / f"{file.stem}.png"
         number = 1
         while str(target) in [row["figure"] for row in written]:
             number += 1
             target = out / f"{file.stem}-{number}.png"
-        write_sheet(target, classifier, image, f"{name} {chance:.0%}", answers)
+        write_sheet(target, image, f"{name} {chance:.0%}", answers)
         written.append(
             {"file": str(file), "class": name, "probability": chance, "methods": list(wanted), "figure": str(target)}
         )

@@ -1,14 +1,26 @@
 """``kerasarch list``: the recipes of every installed package, by task, without importing any of them."""
 
+from collections.abc import Mapping
+
 import click
 
 from kerasarch.commands import console
+from kerasarch.errors import UsageError
 from kerasarch.registry import Entry, names
+
+
+def tasks_of(known: Mapping[str, Entry]) -> list[str]:
+    """Return the tasks that some recipes are for."""
+    return sorted({entry.summary.task for entry in known.values() if entry.summary.task})
+
+
+def _complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [task for task in tasks_of(names("recipes")) if task.startswith(incomplete)]
 
 
 @click.command(short_help="List the recipes, by task")
 @click.argument("query", required=False)
-@click.option("--task", metavar="TASK", help="Only recipes for this task.")
+@click.option("--task", metavar="TASK", shell_complete=_complete_task, help="Only recipes for this task.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(query: str | None, task: str | None, as_json: bool) -> None:
     """List the recipes, by task.
@@ -16,6 +28,8 @@ def command(query: str | None, task: str | None, as_json: bool) -> None:
     QUERY is a word to look for in names, summaries, tasks and data.
     """
     known = names("recipes")
+    if task and known:
+        _check_task(task, known)
     chosen = {
         name: entry
         for name, entry in known.items()
@@ -31,6 +45,16 @@ def command(query: str | None, task: str | None, as_json: bool) -> None:
     for name, entry in known.items():
         if entry.summary.problem:
             console.note(f"Note: {name} ({entry.origin}) cannot be read: {entry.summary.problem}.")
+
+
+def _check_task(task: str, known: Mapping[str, Entry]) -> None:
+    """Refuse a task that no recipe is for."""
+    tasks = tasks_of(known)
+    if task not in tasks:
+        from kerasarch.options import did_you_mean
+
+        hint = did_you_mean(task, tasks) or f" There are: {', '.join(tasks)}."
+        raise UsageError(f"--task: no recipe is for {task}.{hint}")
 
 
 def matches(query: str, name: str, entry: Entry) -> bool:
@@ -75,13 +99,8 @@ def _say_by_task(chosen: dict[str, Entry]) -> None:
 
 
 def _say_none(query: str | None, task: str | None, known: dict[str, Entry]) -> None:
-    from kerasarch.options import did_you_mean
-
-    tasks = sorted({entry.summary.task for entry in known.values() if entry.summary.task})
     if not known:
         console.say("No recipes are installed.")
-    elif task and task not in tasks:
-        hint = did_you_mean(task, tasks) or f" There are: {', '.join(tasks)}."
-        console.say(console.wrap(f"No recipe is for the task {task}.{hint}"))
     else:
-        console.say(console.wrap(f"No recipe matches {query}. All of them: kerasarch list"))
+        of_task = f" of the task {task}" if task else ""
+        console.say(console.wrap(f"No recipe{of_task} matches {query}. All of them: kerasarch list"))

@@ -29,9 +29,9 @@ class RunName(click.ParamType):
         from click.shell_completion import CompletionItem
 
         runs = list_runs(Path(ctx.params.get("out") or "runs"))
-        return [
-            CompletionItem(run.id, help=f"{run.recipe} {run.status}") for run in runs if run.id.startswith(incomplete)
-        ]
+        offers = [("latest", "the newest run")] if runs else []
+        offers += [(run.id, f"{run.recipe} {run.status}") for run in runs]
+        return [CompletionItem(name, help=text) for name, text in offers if name.startswith(incomplete)]
 
 
 def out_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -106,15 +106,15 @@ def read_devices(text: str | None) -> str | None:
     """Read ``--devices``: ``cpu``, ``gpu``, ``gpu:0``, ``gpu:0,1`` or ``0,1``.
 
     Returns:
-        ``cpu``, the numbers of the GPUs that may be seen, or None for all that there are.
+        ``cpu``, ``gpu`` for all GPUs that there are, the numbers of those that may be seen, or None for everything.
 
     Raises:
         UsageError: It is none of these.
     """
-    if text is None or text.lower() == "gpu":
+    if text is None:
         return None
     word = text.lower().removeprefix("gpu:").replace(" ", "")
-    if word == "cpu" or all(part.isdigit() for part in word.split(",")):
+    if word in ("cpu", "gpu") or all(part.isdigit() for part in word.split(",")):
         return word
     raise UsageError(f"--devices: received {text}, expected cpu, gpu, gpu:0, or several as in gpu:0,1.")
 

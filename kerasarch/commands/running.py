@@ -69,8 +69,7 @@ def start(
     if not runner["as_json"]:
         from kerasarch.runs.environment import choose_backend
 
-        kind = ", check only" if request.check else ", smoke" if request.smoke else ""
-        _announce(f"{name} on {choose_backend(request.backend)}, seed {request.seed}{kind}")
+        _announce(f"{name} on {choose_backend(request.backend)}, seed {request.seed}{request.kind}")
     with _stdout_for_json(runner["as_json"]):
         outcome = execute(request)
     return _say_outcome(outcome, runner["as_json"])
@@ -159,7 +158,8 @@ def _say_outcome(outcome: Any, as_json: bool) -> int:
     elif outcome.status == "checked":
         console.say(console.good("Everything is ready.") + f" Nothing was trained.\nFolder:  {outcome.folder}")
     if outcome.error:
-        error = " ".join(outcome.error.split()).removesuffix(".") + "."
+        error = " ".join(outcome.error.split())
+        error += "" if error.endswith((".", "?", "!")) else "."
         click.echo(f"{click.style('Error:', fg='red')} {error} The log: {outcome.folder / LOG}", err=True)
     if outcome.status == "interrupted":
         click.echo(f"Interrupted. Go on with it:  kerasarch resume {outcome.folder}", err=True)
@@ -199,9 +199,7 @@ def _say_backends(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
         heads = [row["backend"] for row in rows]
         console.say()
         console.say(console.table(("metric", *heads), lines, right=heads))
-        for row in rows:
-            if row.get("error"):
-                console.note(f"{row['backend']}: {row['error']}")
+        _say_folders({row["backend"]: row for row in rows})
     return _worst(rows)
 
 
@@ -234,10 +232,19 @@ def _say_seeds(rows: Sequence[Mapping[str, Any]], as_json: bool) -> int:
         heads = [*(f"seed {row['seed']}" for row in shown), "mean", "deviation"]
         console.say()
         console.say(console.table(("metric", *heads), lines, right=heads))
-        for row in rows:
-            if row.get("error"):
-                console.note(f"seed {row['seed']}: {row['error']}")
+        _say_folders({f"seed {row['seed']}": row for row in rows})
     return _worst(rows)
+
+
+def _say_folders(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say where each of several runs is, and what it failed on."""
+    for name, row in rows.items():
+        if row.get("error"):
+            console.note(f"{name}: {row['error']}")
+    found = [(name, str(row["folder"])) for name, row in rows.items() if row.get("folder")]
+    if found:
+        console.say()
+        console.say(console.table(("run", "folder"), found))
 
 
 def _metric_lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -49,7 +49,7 @@ GRID_CELL = 64
     "source",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Picture, or folder of pictures, for a run that translates pictures.",
+    help="Picture, or folder of pictures, for a run that translates pictures. [default: held-out ones of the run]",
 )
 @click.option("--reverse", is_flag=True, help="Translate from the second domain to the first.")
 @model_options
@@ -91,6 +91,8 @@ def command(
     path = model_of(folder)
     given = read_pictures(source) if source is not None else None
     model = load_sampler(path, folder, backend)
+    if given is None:
+        given = kept_inputs(folder, reverse)
     diffusion = {name: value for name, value in (("guidance", guidance), ("steps", steps)) if value is not None}
     images = draw(model, count, seed, labels, truncation, given, reverse, diffusion, prompts)
 
@@ -178,7 +180,7 @@ def draw(
         raise UsageError(f"--{next(iter(diffusion))} is for diffusion runs, which draw in steps; this one does not.")
     if isinstance(model, Translator):
         if given is None:
-            raise UsageError("this run translates pictures: give some to begin with, --input PATH.")
+            raise UsageError("this run translates pictures, and kept none: give some to begin with, --input PATH.")
         if labels is not None or truncation != 1:
             raise UsageError("--labels and --truncation do not apply to a run that translates pictures.")
         return list(model.translate(given[:count], seed=seed, reverse=reverse))
@@ -216,6 +218,25 @@ def read_labels(text: str | None, names: Sequence[str] | None) -> list[int] | No
                 f"--labels: received {word!r}, expected numbers from 0 to {len(names) - 1} or names: {shown}."
             )
     return found
+
+
+def kept_inputs(folder: RunFolder, reverse: bool) -> list[Any] | None:
+    """Return the held-out pictures that a run which translates pictures kept for this, or None.
+
+    Args:
+        folder: The run's.
+        reverse: Those of the second domain.
+    """
+    import numpy as np
+
+    from kerasarch.runs.translation_scores import BACKWARD, FORWARD, INPUTS
+
+    path = folder.path / INPUTS
+    if not path.is_file():
+        return None
+    with np.load(path) as kept:
+        name = BACKWARD if reverse else FORWARD
+        return list(kept[name]) if name in kept else None
 
 
 def read_pictures(source: Path) -> list[Any]:

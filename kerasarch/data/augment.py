@@ -46,7 +46,7 @@ class Augmentation:
     mixup: float = 0.0
     cutmix: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("rotation", "shift", "mixup", "cutmix"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"Augmentation: {name} must not be negative. Received {getattr(self, name)}.")

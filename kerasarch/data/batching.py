@@ -11,7 +11,7 @@ from absl import flags
 from kerasarch.data.augment import Augmentation
 from kerasarch.data.decode import check_channels
 from kerasarch.data.mix import Mix
-from kerasarch.data.pipeline import Collate, Prepare, PrepareAugmented
+from kerasarch.data.pipeline import Collate, Prepare, PrepareAugmented, check_interpolation
 from kerasarch.data.resumable import ResumableDataset
 from kerasarch.data.shuffle import Shuffled
 from kerasarch.data.source import ArrayImages, ImageSource
@@ -136,6 +136,7 @@ def batches(
     drop_remainder: bool = False,
     workers: int = 0,
     pixels: tuple[float, float] = (0.0, 255.0),
+    interpolation: str = "bilinear",
 ) -> Batches:
     """Batches of a source for ``model.fit``, ``evaluate`` and ``predict``.
 
@@ -154,6 +155,8 @@ def batches(
             ``if __name__ == "__main__":``.
         pixels: What black and white become: networks that prepare their pictures themselves take them as they are,
             generators that end in tanh make pictures in (-1, 1).
+        interpolation: How pictures are brought to the size: ``"bilinear"``, ``"bicubic"``, ``"nearest"`` or
+            ``"lanczos"``, which the ``preprocessing`` of a model with trained weights says.
 
     Returns:
         Images float32 in ``pixels`` laid out by ``keras.config.image_data_format()``, and labels.
@@ -163,6 +166,7 @@ def batches(
         DataError: There are no images, or fewer than a batch where the remainder is dropped.
     """
     check_channels(channels)
+    check_interpolation(interpolation)
     if batch < 1 or workers < 0 or len(size) != 2 or min(size) < 1 or labels not in ("int", "one_hot"):
         raise UsageError(
             "batches needs batch >= 1, size (height, width) in pixels, workers >= 0 and labels 'int' or 'one_hot'. "
@@ -179,17 +183,17 @@ def batches(
     if drop_remainder and len(source) < batch:
         raise DataError(f"{len(source)} images do not fill a batch of {batch}. Use a smaller batch.")
     size = (int(size[0]), int(size[1]))
-    items = source
+    items, prepare = source, Prepare(size, channels, interpolation)
     if not augment.changes_pictures and isinstance(source, ArrayImages):
-        items = _prepared(source, Prepare(size, channels))
+        items = _prepared(source, prepare)
     seed %= 2**32
     dataset, places = (grain.MapDataset.source(some).seed(seed) for some in (items, np.arange(len(source))))
     if shuffle:
         dataset, places = Shuffled(dataset, seed), Shuffled(places, seed)
     if augment.changes_pictures:
-        dataset = dataset.random_map(PrepareAugmented(size, channels, augment))
+        dataset = dataset.random_map(PrepareAugmented(size, channels, augment, interpolation))
     else:
-        dataset = dataset.map(Prepare(size, channels))
+        dataset = dataset.map(prepare)
     dataset = dataset.batch(batch, drop_remainder=drop_remainder, batch_fn=Collate(classes, labels == "one_hot"))
     if augment.mixes:
         dataset = dataset.random_map(Mix(augment))

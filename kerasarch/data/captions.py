@@ -158,6 +158,22 @@ def fitted(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, box=box))
 
 
+def cut(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Cut a picture in its middle to a size; its pixels stay as they are.
+
+    Args:
+        image: uint8, ``(height, width, 1 | 3 | 4)``, no smaller than the size.
+        size: Height and width.
+
+    Returns:
+        uint8, ``(height, width, 3)``.
+    """
+    height, width = size
+    image = with_channels(image, 3)
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

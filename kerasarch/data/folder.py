@@ -127,6 +127,15 @@ def read_folder(root: Path, *, strict: bool = False) -> Folder:
     return _as_sources(root, found, classes, skipped, strict)
 
 
+def has_classes(root: Path) -> bool:
+    """Whether the folder, or the train folder in it, holds two folders or more: what a classification needs.
+
+    Args:
+        root: The folder.
+    """
+    return len(_folders(_part_folders(root)["train"])) > 1
+
+
 def read_files(root: Path, *, strict: bool = False) -> tuple[FileImages, tuple[str, ...]]:
     """Find all images below a folder, whatever the folders inside are called, and check each file once.
 

@@ -8,6 +8,15 @@ from PIL import Image
 
 from kerasarch.data.augment import Augmentation, random_box, random_colour, random_warp
 from kerasarch.data.decode import with_channels
+from kerasarch.errors import UsageError
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""How pictures are resized, by the names of `kerasarch.models.Preprocessing`; all but the first with antialiasing."""
 
 
 @dataclass(frozen=True)
@@ -15,17 +24,19 @@ class Prepare:
     """Bring one stored image to the wanted size and channels.
 
     Attributes:
-        size: Height and width in pixels; the picture is stretched to it, bilinear with antialiasing.
+        size: Height and width in pixels; the picture is stretched to it.
         channels: 1, 3 or 4.
+        interpolation: How it is stretched, a name in ``FILTERS``.
     """
 
     size: tuple[int, int]
     channels: int
+    interpolation: str = "bilinear"
 
     def __call__(self, element: tuple[np.ndarray, int]) -> tuple[np.ndarray, int]:
         """One ``(image, label)``: uint8 of any size in, uint8 ``(*size, channels)`` out."""
         image, label = element
-        return resized(with_channels(image, self.channels), self.size), label
+        return resized(with_channels(image, self.channels), self.size, self.interpolation), label
 
 
 @dataclass(frozen=True)
@@ -36,11 +47,13 @@ class PrepareAugmented:
         size: Height and width in pixels.
         channels: 1, 3 or 4.
         augmentation: What is changed.
+        interpolation: How the picture is stretched, a name in ``FILTERS``.
     """
 
     size: tuple[int, int]
     channels: int
     augmentation: Augmentation
+    interpolation: str = "bilinear"
 
     def __call__(self, element: tuple[np.ndarray, int], rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """One ``(image, label)``: uint8 of any size in, uint8 ``(*size, channels)`` out."""
@@ -49,7 +62,7 @@ class PrepareAugmented:
         picture = to_picture(with_channels(image, self.channels))
         height, width = self.size
         box = None if augmentation.crop is None else random_box(picture.height, picture.width, augmentation.crop, rng)
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR, box=box)
+        picture = picture.resize((width, height), FILTERS[self.interpolation], box=box)
         if augmentation.flip and rng.random() < 0.5:
             picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if augmentation.warps:
@@ -77,11 +90,27 @@ class Collate:
         return images, np.eye(self.classes, dtype=np.float32)[labels] if self.one_hot else labels
 
 
-def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stretch a uint8 image ``(height, width, channels)`` to ``size`` (height, width), bilinear with antialiasing."""
+def resized(image: np.ndarray, size: tuple[int, int], interpolation: str = "bilinear") -> np.ndarray:
+    """Stretch a uint8 image ``(height, width, channels)``.
+
+    Args:
+        image: The image.
+        size: Height and width wanted.
+        interpolation: A name in ``FILTERS``.
+    """
     if image.shape[:2] == tuple(size):
         return image
-    return to_array(to_picture(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    return to_array(to_picture(image).resize((size[1], size[0]), FILTERS[interpolation]))
+
+
+def check_interpolation(name: str) -> None:
+    """Refuse a way to resize pictures that there is not.
+
+    Raises:
+        UsageError: ``name`` is none of ``FILTERS``.
+    """
+    if name not in FILTERS:
+        raise UsageError(f"interpolation must be one of {', '.join(FILTERS)}. Received {name!r}.")
 
 
 def to_picture(image: np.ndarray) -> Image.Image:

@@ -1,5 +1,7 @@
 """A new order each epoch, at a cost that does not depend on how few the examples are."""
 
+from typing import Any
+
 import grain
 import numpy as np
 
@@ -23,7 +25,7 @@ class Shuffled(grain.MapDataset):
     def __len__(self) -> int:
         return len(self._parent)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         """Element ``index``, or the dataset of a slice."""
         if isinstance(index, slice):
             return self.slice(index)

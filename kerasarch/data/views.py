@@ -9,7 +9,7 @@ CROP = 7 / 8
 """Side of the crops over the picture's: 224 of 256 pixels, as in Krizhevsky et al., 2012, section 4.1."""
 
 
-def views(images: np.ndarray, *, mirror: bool) -> list[np.ndarray]:
+def views(images: np.ndarray, *, mirror: bool, interpolation: str = "bilinear") -> list[np.ndarray]:
     """Return pictures as they are, and their four corners and centre, enlarged to the size of the whole.
 
     Krizhevsky et al., 2012, section 4.1 (https://papers.nips.cc/paper/4824), who look at the five crops and their
@@ -18,6 +18,7 @@ def views(images: np.ndarray, *, mirror: bool) -> list[np.ndarray]:
     Args:
         images: uint8 ``(B, H, W, C)``.
         mirror: Each view mirrored too, for pictures whose meaning does not change by it.
+        interpolation: How crops are enlarged, as `kerasarch.data.batches` takes it.
 
     Returns:
         6 arrays like ``images``, or 12.
@@ -34,5 +35,5 @@ def views(images: np.ndarray, *, mirror: bool) -> list[np.ndarray]:
     found = [images]
     for top, left in corners:
         crops = images[:, top : top + tall, left : left + wide]
-        found.append(np.stack([resized(crop, (height, width)) for crop in crops]))
+        found.append(np.stack([resized(crop, (height, width), interpolation) for crop in crops]))
     return found + [view[:, :, ::-1] for view in found] if mirror else found

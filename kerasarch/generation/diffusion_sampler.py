@@ -31,7 +31,7 @@ class DiffusionSampler(Sampler):
         method: A name in ``kerasarch.generation.METHODS``.
         steps: Questions to the network.
         guidance: Weight of the class; 1 is none.
-        null: Class number that stands for none; needed for guidance.
+        null: Class number that stands for none; needed for guidance. None where the network never learned it.
         limit: x0 is clipped to plus and minus this where the method allows; None for never.
         decoder: From what the network denoises to pictures; None where these are the pictures.
         **kwargs: As for ``kerasarch.models.Sampler``.
@@ -59,11 +59,7 @@ class DiffusionSampler(Sampler):
         self.shape, self.process = tuple(int(size) for size in shape), process
         self.prediction, self.method, self.steps, self.limit = prediction, method, int(steps), limit
         self.guidance, self.null, self.decoder = float(guidance), null, decoder
-        if guidance != 1 and (null is None or self.class_names is None):
-            raise UsageError(
-                f"guidance={guidance} needs a network with classes, and the number that stands for none. Received "
-                f"classes={self.class_names}, null={null}."
-            )
+        self._check_guidance(self.guidance)
         self.plan()
         self._steppers = SimpleNamespace(made={})  # Keras would take models in a plain dictionary for parts of this one
 
@@ -125,8 +121,12 @@ class DiffusionSampler(Sampler):
 
         Returns:
             uint8, ``(count, height, width, channels)``.
+
+        Raises:
+            UsageError: Guidance has nothing that stands for no condition.
         """
         plan, guidance = plan or self.plan(), self.guidance if guidance is None else guidance
+        self._check_guidance(guidance)
         stepper = self.stepper(guidance != 1)
         found = []
         for start in range(0, count, CHUNK):
@@ -140,6 +140,13 @@ class DiffusionSampler(Sampler):
             samples = denoise(stepper, plan, (CHUNK, *self.shape), seed=seed, first=start, watch=watch, **conditions)
             found.append(self.pictures(samples)[: count - start])
         return np.concatenate(found)
+
+    def _check_guidance(self, guidance: float) -> None:
+        if guidance != 1 and (self.null is None or self.class_names is None):
+            raise UsageError(
+                f"guidance={guidance} needs a network with classes, and the number that stands for none. Received "
+                f"classes={self.class_names}, null={self.null}. Train with classes of which a share is hidden."
+            )
 
     def stepper(self, guided: bool) -> DenoisingStep:
         """Return the compiled step around the network."""

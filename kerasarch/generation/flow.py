@@ -65,7 +65,7 @@ class Flow(Process):
         Raises:
             UsageError: The prediction is not ``"flow"``.
         """
-        self._check(prediction)
+        self.check(prediction)
         return ops.convert_to_tensor(noise) - ops.convert_to_tensor(x)
 
     def weights(self, times: Any, prediction: str = "flow", *, gamma: float | None = None) -> Any:
@@ -74,11 +74,19 @@ class Flow(Process):
         Raises:
             UsageError: The prediction is not ``"flow"``, or a cap is given, which flows do not have.
         """
-        self._check(prediction)
+        self.check(prediction)
         if gamma is not None:
             raise UsageError(f"A flow weighs all times alike. Received gamma={gamma}.")
         return ops.ones_like(ops.cast(times, "float32"))
 
-    def _check(self, prediction: str) -> None:
+    def check(self, prediction: str) -> None:
+        """Find out whether a network that predicts this can learn the process and draw by it.
+
+        Args:
+            prediction: ``"flow"``.
+
+        Raises:
+            UsageError: It is another.
+        """
         if prediction != "flow":
             raise UsageError(f'The network of a flow predicts "flow". Received {prediction!r}.')

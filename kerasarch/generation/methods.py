@@ -35,7 +35,8 @@ def make_plan(
         limit: x0 is clipped to plus and minus this by ddpm and ddim; None for never.
 
     Raises:
-        UsageError: The method is unknown, or is none for this process.
+        UsageError: The method is unknown, or is none for this process; or the network predicts the noise of a process
+            that ends without signal.
     """
     if isinstance(process, Flow):
         if method != "flow_euler" or prediction != "flow":
@@ -46,5 +47,6 @@ def make_plan(
         return flow_euler(steps, total=process.steps)
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}. Received {method!r}.")
+    process.check(prediction)
     arguments: dict[str, Any] = {"prediction": prediction, "limit": limit}
     return METHODS[method](process, steps, **arguments)

@@ -28,7 +28,7 @@ class NoiseSchedule(Process):
         first: beta of the first step; the cosine has none.
         last: beta of the last step; the cosine has none.
         zero_terminal_snr: Shift and scale so that the last step is noise alone: Lin et al., 2023, algorithm 1
-            (https://arxiv.org/abs/2305.08891). The network must then predict v or x0.
+            (https://arxiv.org/abs/2305.08891). The network must then predict v or x0; see `check`.
 
     Raises:
         UsageError: The kind is unknown, or a number out of range.
@@ -73,6 +73,23 @@ class NoiseSchedule(Process):
         """Signal-to-noise ratio of each step, ``(steps,)``: ``abar / (1 - abar)``."""
         return self.signal / (1 - self.signal)
 
+    def check(self, prediction: str) -> None:
+        """Find out whether a network that predicts this can learn the process and draw by it.
+
+        Args:
+            prediction: ``"epsilon"``, ``"v"`` or ``"x0"``.
+
+        Raises:
+            UsageError: The prediction is unknown; or it is the noise, which says nothing of x0 where a sample is noise
+                alone: Lin et al., 2023, section 3.2 (https://arxiv.org/abs/2305.08891).
+        """
+        _check_known(prediction)
+        if prediction == "epsilon" and self.zero_terminal_snr:
+            raise UsageError(
+                'zero_terminal_snr needs a network that predicts "v" or "x0": where a sample is noise alone, "epsilon" '
+                'says nothing of the picture. Received prediction="epsilon". Choose another, or no zero_terminal_snr.'
+            )
+
     def draw_times(self, count: Any, seed: keras.random.SeedGenerator) -> Any:
         """Draw steps of training, ``(count,)`` whole numbers."""
         return keras.random.randint((count,), 0, self.steps, seed=seed)
@@ -99,13 +116,12 @@ class NoiseSchedule(Process):
         v is ``sqrt(abar) noise - sqrt(1 - abar) x``: Salimans and Ho, 2022, appendix D
         (https://arxiv.org/abs/2202.00512).
         """
+        _check_known(prediction)
         x, noise = ops.convert_to_tensor(x), ops.convert_to_tensor(noise)
         if prediction == "epsilon":
             return noise
         if prediction == "x0":
             return x
-        if prediction != "v":
-            raise UsageError(f"A network predicts epsilon, v or x0. Received {prediction!r}.")
         alpha, sigma = self._at(times, x)
         return alpha * noise - sigma * x
 
@@ -123,8 +139,7 @@ class NoiseSchedule(Process):
         Raises:
             UsageError: The prediction is unknown.
         """
-        if prediction not in ("epsilon", "v", "x0"):
-            raise UsageError(f"A network predicts epsilon, v or x0. Received {prediction!r}.")
+        _check_known(prediction)
         snr = np.maximum(self.snr, LEAST_SIGNAL)
         if gamma is None:
             table = np.ones_like(snr)
@@ -141,3 +156,8 @@ class NoiseSchedule(Process):
             for table in (signal, 1 - signal)
         )
         return ops.cast(alpha, x.dtype), ops.cast(sigma, x.dtype)
+
+
+def _check_known(prediction: str) -> None:
+    if prediction not in ("epsilon", "v", "x0"):
+        raise UsageError(f"A network predicts epsilon, v or x0. Received {prediction!r}.")

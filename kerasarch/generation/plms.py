@@ -30,6 +30,8 @@ def plms(
     The network is asked once more than there are steps: the first step is taken twice, the second time with the mean of
     the outputs at both its ends (section 3.3's pseudo improved Euler method). Orders two and three follow, then four.
 
+    Each step is as long as the others, as in diffusers: choose leading times, which are that far apart.
+
     Where only a share of the steps is planned, the warm-up is at the first of them; diffusers' pipelines leave it out.
 
     Args:

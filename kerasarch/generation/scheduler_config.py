@@ -68,7 +68,9 @@ def _limit(fields: Mapping[str, Any]) -> float | None:
 
 def _ddim(fields: Mapping[str, Any], schedule: NoiseSchedule, steps: int, **common: Any) -> Plan:
     to_clean = fields["set_alpha_to_one"]
-    return ddim(schedule, steps, limit=_limit(fields), to_clean=to_clean, **_spacing(fields), **common)
+    return ddim(
+        schedule, steps, limit=_limit(fields), to_clean=to_clean, by_stride=True, **_spacing(fields), **common
+    )  # fmt: skip
 
 
 def _ddpm(fields: Mapping[str, Any], schedule: NoiseSchedule, steps: int, **common: Any) -> Plan:

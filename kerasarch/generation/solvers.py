@@ -66,6 +66,7 @@ def ddim(
     spacing: Spacing = "leading",
     offset: int = 0,
     to_clean: bool = True,
+    by_stride: bool = False,
     share: float = 1.0,
 ) -> Plan:
     """DDIM: Song et al., 2020, eq. 12 and 16 (https://arxiv.org/abs/2010.02502).
@@ -79,12 +80,17 @@ def ddim(
         spacing: Of the times.
         offset: Added to leading times.
         to_clean: Whether the last step leaves no noise, or that of the first training step.
+        by_stride: Step down from each time by the same whole number, as diffusers does. Unless the times are that far
+            apart, as leading ones are, the network is then told of another amount of noise than there is.
         share: Which part of the steps, from the end.
     """
     first = remaining(steps, share)
     times = np.round(spaced_times(schedule.steps, steps, spacing, offset=offset))[first:]
-    signal, before = schedule.signal[times.astype(int)], (times - schedule.steps // steps).astype(int)
-    after = np.where(before >= 0, schedule.signal[np.maximum(before, 0)], 1.0 if to_clean else schedule.signal[0])
+    signal, end = schedule.signal[times.astype(int)], 1.0 if to_clean else schedule.signal[0]
+    after = np.append(signal[1:], end)
+    if by_stride:
+        before = (times - schedule.steps // steps).astype(int)
+        after = np.where(before >= 0, schedule.signal[np.maximum(before, 0)], end)
     deviation = eta * np.sqrt((1 - after) / (1 - signal) * (1 - signal / after))
     rows = np.zeros((len(times), 5))
     rows[:, 1] = np.sqrt(after)

@@ -2,12 +2,14 @@
 
 from kerasarch.layers.adaptive_pooling import AdaptiveAveragePooling2D
 from kerasarch.layers.batch_normalization import BatchNormalization
+from kerasarch.layers.causal_self_attention import CausalSelfAttention
 from kerasarch.layers.class_projection import ClassProjection
 from kerasarch.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from kerasarch.layers.conv_norm import ConvNorm, DepthwiseConvNorm
 from kerasarch.layers.convnext_block import ConvNeXtBlock
 from kerasarch.layers.convolution import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from kerasarch.layers.cross_attention import CrossAttention
+from kerasarch.layers.decoder_block import DecoderBlock
 from kerasarch.layers.dense_connection import DenseConnection, DenseTransition
 from kerasarch.layers.diffusion_attention import DiffusionAttention
 from kerasarch.layers.diffusion_resampling import DiffusionDownsample, DiffusionUpsample
@@ -35,6 +37,7 @@ from kerasarch.layers.pixel_transformer import PixelTransformer
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
 from kerasarch.layers.reflection_padding import ReflectionPadding
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
+from kerasarch.layers.rotary_embedding import RotaryEmbedding, RotaryScaling
 from kerasarch.layers.self_attention_2d import SelfAttention2D
 from kerasarch.layers.spectral_normalization import SpectralNormalization
 from kerasarch.layers.squeeze_excite import SqueezeExcite
@@ -51,6 +54,7 @@ __all__ = [
     "BasicBlock",
     "BatchNormalization",
     "BottleneckBlock",
+    "CausalSelfAttention",
     "ClassProjection",
     "ConditionalBatchNormalization",
     "Conv2D",
@@ -58,6 +62,7 @@ __all__ = [
     "ConvNeXtBlock",
     "ConvNorm",
     "CrossAttention",
+    "DecoderBlock",
     "DenseConnection",
     "DenseTransition",
     "DepthwiseConv2D",
@@ -90,6 +95,8 @@ __all__ = [
     "PreactivationBasicBlock",
     "PreactivationBottleneckBlock",
     "ReflectionPadding",
+    "RotaryEmbedding",
+    "RotaryScaling",
     "SelfAttention2D",
     "SpectralNormalization",
     "SqueezeExcite",

@@ -46,6 +46,9 @@ class FeedForward(keras.layers.Layer):
             ``"quick_gelu"`` or ``"geglu-approximate"`` (both ``x sigmoid(1.702 x)``, not gated), ``"swiglu"``,
             ``"linear-silu"`` or ``"relu"``.
         hidden: Hidden units; None for four times the width.
+        bias: Whether the linear maps have biases.
+        initializer: Of the first map's kernel.
+        out_initializer: Of the second's; None for the same.
         dropout: Rate behind the activation.
         final_dropout: Whether there is dropout of this rate at the end too.
         **kwargs: Passed to ``keras.layers.Layer``.
@@ -63,6 +66,9 @@ class FeedForward(keras.layers.Layer):
         activation: str = "geglu",
         *,
         hidden: int | None = None,
+        bias: bool = True,
+        initializer: Any = "glorot_uniform",
+        out_initializer: Any = None,
         dropout: float = 0.0,
         final_dropout: bool = False,
         **kwargs: Any,
@@ -75,6 +81,9 @@ class FeedForward(keras.layers.Layer):
             )
         self.activation = activation
         self.hidden = hidden
+        self.bias = bias
+        self.initializer = keras.initializers.get(initializer)
+        self.out_initializer = keras.initializers.get(initializer if out_initializer is None else out_initializer)
         self.final_dropout = final_dropout
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
@@ -85,9 +94,12 @@ class FeedForward(keras.layers.Layer):
             raise ShapeError(f"{self.name}: the width must be known. Received {input_shape}.")
         hidden = self.hidden or 4 * width
         gated = ACTIVATIONS[self.activation][1]
-        self.project_in = keras.layers.Dense(hidden * (1 + gated), dtype=self.dtype_policy, name="project_in")
+        own: dict[str, Any] = {"use_bias": self.bias, "dtype": self.dtype_policy}
+        self.project_in = keras.layers.Dense(
+            hidden * (1 + gated), kernel_initializer=self.initializer, name="project_in", **own
+        )
         self.project_in.build(input_shape)
-        self.project_out = keras.layers.Dense(width, dtype=self.dtype_policy, name="project_out")
+        self.project_out = keras.layers.Dense(width, kernel_initializer=self.out_initializer, name="project_out", **own)
         self.project_out.build((*input_shape[:-1], hidden))
 
     def call(self, x: Any, training: bool | None = None) -> Any:  # (B, T, D)
@@ -112,6 +124,9 @@ class FeedForward(keras.layers.Layer):
             **super().get_config(),
             "activation": self.activation,
             "hidden": self.hidden,
+            "bias": self.bias,
+            "initializer": keras.initializers.serialize(self.initializer),
+            "out_initializer": keras.initializers.serialize(self.out_initializer),
             "dropout": self.dropout.rate,
             "final_dropout": self.final_dropout,
         }

@@ -23,6 +23,9 @@ class VectorQuantizer(keras.layers.Layer):
 
     Codes that hardly any vector chooses stop learning. With ``reset_below`` a code whose moving count falls below that
     number becomes a random vector of the batch (Dhariwal et al., 2020, section 3.1, https://arxiv.org/abs/2005.00341).
+    A codebook that learns by its gradient then has a second part that is not trained, ``moved``: the codes are the sum
+    of both, and a replacement changes the second one. Keras' training step on JAX keeps only what a call assigns to
+    variables that are not trained.
 
     Args:
         codes: Size of the codebook.
@@ -73,6 +76,7 @@ class VectorQuantizer(keras.layers.Layer):
         self.seed = seed
         self.counts: Any = None
         self.sums: Any = None
+        self.moved: Any = None
         self.seed_generator = keras.random.SeedGenerator(seed) if reset_below else None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -98,17 +102,27 @@ class VectorQuantizer(keras.layers.Layer):
                 name="sums", shape=(self.codes, width), initializer="zeros", trainable=False, autocast=False
             )
             self.sums.assign(ops.copy(self.codebook))
+        elif self.reset_below:
+            self.moved = self.add_weight(
+                name="moved", shape=(self.codes, width), initializer="zeros", trainable=False, autocast=False
+            )
+
+    def vectors(self) -> Any:
+        """Return the vectors of all codes: ``(codes, D)``, float32."""
+        codebook = ops.convert_to_tensor(self.codebook)
+        return codebook if self.moved is None else codebook + self.moved
 
     def nearest(self, z: Any) -> Any:  # (B, ..., D)
         """Return the index of the nearest code for each vector: ``(B, ...)``, int32."""
         z = self._vectors_last(ops.cast(z, "float32"))
         # |z - e|^2 without |z|^2, which is the same for every code
-        distances = ops.sum(ops.square(self.codebook), -1) - 2 * ops.matmul(z, ops.transpose(self.codebook))
+        codes = self.vectors()
+        distances = ops.sum(ops.square(codes), -1) - 2 * ops.matmul(z, ops.transpose(codes))
         return ops.cast(ops.argmin(distances, axis=-1), "int32")
 
     def lookup(self, indices: Any) -> Any:  # (B, ...)
         """Return the vectors of codes: ``(B, ..., D)``, with the vectors on the layer's axis."""
-        vectors = ops.take(ops.convert_to_tensor(self.codebook), ops.cast(indices, "int32"), axis=0)
+        vectors = ops.take(self.vectors(), ops.cast(indices, "int32"), axis=0)
         return ops.cast(self._vectors_back(vectors), self.compute_dtype)
 
     def call(self, z: Any, training: bool | None = None) -> Any:  # (B, ..., D)
@@ -128,7 +142,7 @@ class VectorQuantizer(keras.layers.Layer):
         """
         exact = ops.cast(z, "float32")
         indices = self.nearest(exact)
-        chosen = self._vectors_back(ops.take(ops.convert_to_tensor(self.codebook), indices, axis=0))
+        chosen = self._vectors_back(ops.take(self.vectors(), indices, axis=0))
         loss = self.commitment * ops.mean(ops.square(exact - ops.stop_gradient(chosen)))
         if self.decay is None:
             loss = loss + self.codebook_weight * ops.mean(ops.square(ops.stop_gradient(exact) - chosen))
@@ -142,29 +156,30 @@ class VectorQuantizer(keras.layers.Layer):
         assigned = ops.one_hot(ops.reshape(indices, (-1,)), self.codes, dtype="float32")  # (T, codes)
         decay = self.decay if self.decay is not None else 0.99
         counts = decay * self.counts + (1 - decay) * ops.sum(assigned, axis=0)
-        codebook = ops.convert_to_tensor(self.codebook)
-        sums = None
         if self.decay is not None:
             sums = decay * self.sums + (1 - decay) * ops.matmul(ops.transpose(assigned), vectors)
             total = ops.sum(counts)
             smoothed = (counts + self.epsilon) / (total + self.codes * self.epsilon) * total
-            codebook = sums / smoothed[:, None]
+            codes = sums / smoothed[:, None]
         if self.reset_below:
             dead = counts < self.reset_below
             uniform = keras.random.uniform((self.codes,), seed=self.seed_generator)
             length = ops.shape(vectors)[0]
             picks = ops.cast(uniform * ops.cast(length, "float32"), "int32")
             fresh = ops.take(vectors, ops.minimum(picks, length - 1), axis=0)  # (codes, D)
-            codebook = ops.where(dead[:, None], fresh, codebook)
             # A count of 1 gives the newcomer time to be chosen.
             newcomer = max(1.0, self.reset_below)
             counts = ops.where(dead, newcomer, counts)
-            if sums is not None:
+            if self.decay is None:
+                apart = fresh - ops.stop_gradient(ops.convert_to_tensor(self.codebook))
+                self.moved.assign(ops.where(dead[:, None], apart, self.moved.value))
+            else:
+                codes = ops.where(dead[:, None], fresh, codes)
                 sums = ops.where(dead[:, None], fresh * newcomer, sums)
         self.counts.assign(counts)
-        if sums is not None:
+        if self.decay is not None:
             self.sums.assign(sums)
-        self.codebook.assign(codebook)
+            self.codebook.assign(codes)
 
     def _vectors_last(self, z: Any) -> Any:
         return z if self.axis == -1 else ops.moveaxis(z, 1, -1)

@@ -36,7 +36,8 @@ def ssim(targets: np.ndarray, pictures: np.ndarray, *, peak: float = 255.0, sigm
     (https://doi.org/10.1109/TIP.2003.819861), with ``c1 = (0.01 peak)^2``, ``c2 = (0.03 peak)^2``. Only windows
     inside the picture count; where a picture is smaller than the window, the window is cut to the largest odd size that
     fits. Variances are those of the window's weights (scikit-image: ``gaussian_weights=True,
-    use_sample_covariance=False``).
+    use_sample_covariance=False``). The metric ``kerasarch.training.adversarial.StructuralSimilarity`` is the same for a
+    compiled step.
 
     Args:
         targets: ``(N, H, W, C)``.

@@ -16,6 +16,7 @@ from kerasarch.models.attention_maps import attention_maps
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.captioned_unet import CaptionedUNet
+from kerasarch.models.causal_lm import CausalLanguageModel
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
 from kerasarch.models.clip_tokenizer import CLIPTokenizer
 from kerasarch.models.cnn import VARIANTS as _CNN
@@ -37,10 +38,12 @@ from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
 from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
 from kerasarch.models.family import adapt_channels
 from kerasarch.models.gan import gan_discriminator, gan_generator
+from kerasarch.models.gpt2 import GPT2, GPT2Config, gpt2
 from kerasarch.models.head import replace_head
 from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.lenet import VARIANTS as _LENET
 from kerasarch.models.lenet import LeNetConfig, lenet
+from kerasarch.models.llama import Llama, LlamaConfig, llama
 from kerasarch.models.mean_classifier import mean_classifier
 from kerasarch.models.mlp import VARIANTS as _MLP
 from kerasarch.models.mlp import MLPConfig, mlp
@@ -92,6 +95,7 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
 __all__ = [
     "CAFFE",
     "FAMILIES",
+    "GPT2",
     "IMAGENET",
     "INCEPTION",
     "AlexNetConfig",
@@ -102,6 +106,7 @@ __all__ = [
     "CLIPTokenizer",
     "CNNConfig",
     "CaptionedUNet",
+    "CausalLanguageModel",
     "CodeDecoder",
     "CodeSampler",
     "Conv1DConfig",
@@ -112,10 +117,13 @@ __all__ = [
     "DiTConfig",
     "DiagonalGaussian",
     "EfficientNetConfig",
+    "GPT2Config",
     "LatentDecoder",
     "LatentEncoder",
     "LatentSampler",
     "LeNetConfig",
+    "Llama",
+    "LlamaConfig",
     "MLPConfig",
     "MobileNetV2Config",
     "Network",
@@ -159,8 +167,10 @@ __all__ = [
     "features",
     "gan_discriminator",
     "gan_generator",
+    "gpt2",
     "group_of",
     "lenet",
+    "llama",
     "mean_classifier",
     "mlp",
     "mobilenet_v2",

@@ -15,7 +15,8 @@ def add_adapters(network: keras.Model, rank: int, *, alpha: float | None = None,
     """Give every attention of a network's transformer blocks adapters, and let nothing else train.
 
     The linear maps become ``W + alpha / rank A B`` with A random and B zero: Hu et al., 2021, section 4.1
-    (https://arxiv.org/abs/2106.09685). They are Keras' own, see ``keras.layers.Dense.enable_lora``.
+    (https://arxiv.org/abs/2106.09685). They are Keras' own, see ``keras.layers.Dense.enable_lora``. Maps that have
+    adapters already, such as those of a file, keep them with their rank and weight, so that training goes on from them.
 
     Args:
         network: A built network.
@@ -36,6 +37,8 @@ def add_adapters(network: keras.Model, rank: int, *, alpha: float | None = None,
             f"{len(places)} such places in {network.name}."
         )
     for number, layer in enumerate(places):
+        if layer.lora_enabled:
+            continue
         start = keras.initializers.HeUniform(seed=seed * 1_000_003 + number)
         layer.enable_lora(rank, lora_alpha=alpha, a_initializer=start)
     for variable in network.variables:

@@ -20,7 +20,7 @@ from kerasarch.runs.record import Recorder, lines
 SECONDS, BATCHES = "KERASARCH_CHECKPOINT_SECONDS", "KERASARCH_CHECKPOINT_BATCHES"
 """Environment variables: seconds or batches between two checkpoints."""
 SMOKE_STEPS = 8
-TENSORBOARD = frozenset(("epoch", "log", "monitor", "weights"))
+TENSORBOARD = frozenset(("epoch", "log", "monitor", "weights", "warning"))
 """Kinds of lines that TensorBoard gets as well."""
 MONITOR = 50
 """Steps between two looks at gradients and weights, at most."""

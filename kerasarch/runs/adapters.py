@@ -17,15 +17,13 @@ class AdapterOptions:
     """How adapters are trained.
 
     Attributes:
-        data: Folder of captioned pictures.
-        rank: Of the adapters.
+        rank: Of the adapters; those that the network has keep theirs.
         epochs: Epochs of training.
         batch: Pictures a batch.
         learning_rate: AdamW's.
         drop: Share of the captions that are hidden.
     """
 
-    data: str
     rank: int
     epochs: int
     batch: int
@@ -33,7 +31,33 @@ class AdapterOptions:
     drop: float
 
 
-def train_adapters(run: Run, model: Any, options: AdapterOptions, size: tuple[int, int]) -> dict[str, float]:
+def load_examples(run: Run, model: Any, data: str, size: tuple[int, int]) -> Any:
+    """Load captioned pictures for adapters to learn from, once the network is known to be one that they can be for.
+
+    Args:
+        run: The run.
+        model: The parts of Stable Diffusion.
+        data: Folder of captioned pictures.
+        size: Height and width that pictures are brought to.
+
+    Returns:
+        A `kerasarch.data.captions.CaptionedPictures`.
+
+    Raises:
+        UsageError: The U-Net is made for filling in, or for a flow; or there is no such folder.
+        DataError: There are no captions, or no readable pictures.
+    """
+    from kerasarch.data import load_captioned
+    from kerasarch.generation import read_scheduler
+
+    if model.extra or read_scheduler(model.scheduler).schedule is None:
+        raise UsageError("Adapters are trained for U-Nets that draw by a noise schedule from texts alone.")
+    pictures = load_captioned(data, size)
+    run.say(f"{len(pictures.captions)} pictures with captions")
+    return pictures
+
+
+def train_adapters(run: Run, model: Any, pictures: Any, options: AdapterOptions) -> dict[str, float]:
     """Train adapters of the U-Net, which keeps them; write them to ``adapters/``.
 
     Pictures and captions are encoded once; the U-Net's loss is that of its own training: Ho et al., 2020, eq. 14
@@ -42,32 +66,28 @@ def train_adapters(run: Run, model: Any, options: AdapterOptions, size: tuple[in
     Args:
         run: The run.
         model: The parts of Stable Diffusion; the U-Net is changed.
+        pictures: What they learn from, as `load_examples` returns it.
         options: How.
-        size: Height and width that pictures are brought to.
 
     Returns:
         ``loss`` of the last epoch, and ``trained_share``, the adapters' share of the parameters.
-
-    Raises:
-        UsageError: The U-Net is made for filling in, or for a flow.
     """
     import keras
 
     from kerasarch import models, weights
-    from kerasarch.data import load_captioned
     from kerasarch.generation import read_scheduler
+    from kerasarch.models.adapters import adaptable
     from kerasarch.training import ArrayBatches, Diffusion
 
-    scheduler = read_scheduler(model.scheduler)
-    if model.extra or scheduler.schedule is None:
-        raise UsageError("Adapters are trained for U-Nets that draw by a noise schedule from texts alone.")
-    pictures = load_captioned(options.data, size)
-    run.say(f"{len(pictures.captions)} pictures with captions")
+    scheduler, size = read_scheduler(model.scheduler), pictures.images.shape[1:3]
     latents = _in_parts(model.encode_pictures, pictures.images)
     count = len(pictures.captions)
     told = _conditions(model, pictures.captions, size)
     null = models.PackedConditions.pack(model.conditions([""], 1, size))[0]
     network = models.PackedConditions(model.unet, [part.shape[1:] for part in model.conditions([""], 1, size)])
+    known = sum(layer.lora_enabled for layer in adaptable(model.unet))
+    if known:
+        run.say(f"training goes on from the adapters of {known} weights, which keep their rank")
     sizes = models.add_adapters(model.unet, options.rank, seed=run.seed)
     run.say(f"{sizes['trained']:,} of {sizes['all']:,} parameters train")
     learner = Diffusion(

@@ -43,7 +43,7 @@ def train_generator(
         network, learner.latent, classes=pictures.classes if learner.conditional else None, truncates=truncates
     )
     untrained = sampler.sample(min(SCORED_BEFORE, max(len(pictures.train), 200)), run.seed)
-    data = pictures.batches(pictures.options.batch * learner.discriminator_steps)
+    data = pictures.batches(times=learner.discriminator_steps)
     count = 2 * len(pictures.classes) if learner.conditional else 25
     grids = SampleGrids(run, lambda: sampler.sample(min(count, 40), seed=0))
     history = run.fit("adversarial", learner, data, epochs=options.epochs, callbacks=[grids])

@@ -28,16 +28,18 @@ class Classifier:
         classes: Their names, in the order of the logits.
         size: Height and width of its pictures.
         channels: 1, 3 or 4.
+        interpolation: How pictures are brought to that size, as `kerasarch.data.batches` takes it.
     """
 
     model: Any
     classes: tuple[str, ...]
     size: tuple[int, int]
     channels: int
+    interpolation: str = "bilinear"
 
     def prepared(self, image: np.ndarray) -> np.ndarray:
         """Bring a decoded picture to the size and channels of the model's, uint8."""
-        return resized(with_channels(image, self.channels), self.size)
+        return resized(with_channels(image, self.channels), self.size, self.interpolation)
 
     def for_keras(self, images: np.ndarray) -> np.ndarray:
         """Lay out prepared pictures ``(B, H, W, C)`` as the model takes them."""
@@ -51,7 +53,8 @@ class Classifier:
             tta: Average over the crops of `kerasarch.data.views.views`.
             mirror: And over their mirror images.
         """
-        return mean_probabilities(self.model, views(images, mirror=mirror) if tta else [images])
+        shown = views(images, mirror=mirror, interpolation=self.interpolation) if tta else [images]
+        return mean_probabilities(self.model, shown)
 
 
 def classifier_of(model: Any, run: RunFolder | None = None) -> Classifier:
@@ -59,7 +62,7 @@ def classifier_of(model: Any, run: RunFolder | None = None) -> Classifier:
 
     Args:
         model: A functional model of one picture that gives logits: that of a run, which takes pixels as they are, or
-            another, in front of which its preprocessing is put.
+            another, in front of which its preprocessing is put unless it is there.
         run: The run that it comes from, which knows the names of the classes.
 
     Raises:
@@ -79,7 +82,9 @@ def classifier_of(model: Any, run: RunFolder | None = None) -> Classifier:
     height, width, channels = sizes
     if height is None or width is None:
         height, width = _size(model, run)
-    return Classifier(model, _names(run, shape[1]), (int(height), int(width)), int(channels))
+    preprocessing = getattr(model, "preprocessing", None)
+    interpolation = preprocessing.interpolation if preprocessing is not None else "bilinear"
+    return Classifier(model, _names(run, shape[1]), (int(height), int(width)), int(channels), interpolation)
 
 
 def read_pictures(

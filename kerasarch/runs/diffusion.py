@@ -98,6 +98,9 @@ def train_diffusion(
     Returns:
         The scores and ``held_out_loss``; ``asked_class_share``, None without labels; for pictures under a noise
         schedule ``bits_per_dimension``.
+
+    Raises:
+        UsageError: The network predicts what the sampler has no use for.
     """
     import keras
 
@@ -129,7 +132,7 @@ def train_diffusion(
     given = (learner.drawing_network, space.shape, process)
     sampler: DiffusionSampler
     if captions is None:
-        sampler = DiffusionSampler(*given, null=null, **how)
+        sampler = DiffusionSampler(*given, null=null if options.drop else None, **how)
     else:
         sampler = CaptionSampler(*given, tokenizer=captions.tokenizer, **how)
     untrained = sampler.sample(SMOKE_SCORED if run.smoke else SCORED_BEFORE, run.seed)

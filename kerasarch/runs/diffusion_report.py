@@ -17,7 +17,6 @@ MOMENTS = 9
 COMPARED = 128
 """Pictures that are drawn for each line of a comparison."""
 GUIDANCES = (1.0, 2.0, 4.0)
-METHODS = ("ddpm", "ddim", "euler", "heun", "dpm_solver")
 STEPS: tuple[int, ...] = (10, 25)
 EXPLAINED, SMOKE_EXPLAINED = 500, 32
 """Held-out pictures whose likelihood is estimated; in a quick trial."""
@@ -85,6 +84,8 @@ def show_choices(run: Run, sampler: Any, pictures: Pictures, judge: Any) -> None
         pictures: What it learned from.
         judge: The classifier that scores; None where there is none.
     """
+    from kerasarch.generation import METHODS
+
     reference = judge(pictures.known().images)[0] if judge else None
     count = 32 if run.smoke else COMPARED
 
@@ -103,7 +104,7 @@ def show_choices(run: Run, sampler: Any, pictures: Pictures, judge: Any) -> None
 
     if sampler.guidance != 1:
         show_guidance(run, sampler, drawn)
-    methods: tuple[str, ...] = METHODS if hasattr(sampler.process, "betas") else ("flow_euler",)
+    methods = tuple(METHODS) if hasattr(sampler.process, "betas") else ("flow_euler",)
     steps = STEPS
     if run.smoke:
         methods, steps = methods[-2:], STEPS[:1]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from kerasarch.errors import DataError, UsageError
 from kerasarch.recipe import Run
 from kerasarch.training.generative_options import GenerativeOptions, TranslationOptions
 
@@ -17,6 +18,8 @@ SMALL, USUAL = 16, 32
 """Pixels: of the bundled pictures, and of others unless asked for."""
 LEARNABLE = 20
 """Pictures of a caption from which a classifier can learn it."""
+LEAST_SCORED = 6
+"""Pictures of a kind that the scores need."""
 SHOWN_CAPTIONS = 10
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -61,8 +64,26 @@ class Pictures:
     @property
     def judged(self) -> bool:
         """Whether a classifier can learn the classes: captions that hardly ever occur twice are none."""
+        if self.captions is None:
+            return len(self.classes) > 1
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
-        return self.captions is None or (len(counts) > 1 and int(counts.min()) >= LEARNABLE)
+        return len(counts) > 1 and int(counts.min()) >= LEARNABLE
+
+    def asked_classes(self, conditional: bool) -> int | None:
+        """Return how many classes a generator learns to be asked for, None for none.
+
+        Args:
+            conditional: Whether it learns from the labels.
+
+        Raises:
+            UsageError: It should, and there are no classes.
+        """
+        if conditional and len(self.classes) < 2:
+            raise UsageError(
+                f"--data: {self.images.name} has no classes that could be asked for. Put the pictures of each class "
+                "into a folder named after it, or learn without labels."
+            )
+        return len(self.classes) if conditional else None
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -73,16 +94,25 @@ class Pictures:
             return self.captions
         return tuple(dict.fromkeys(self.captions[label] for label in self.held_out.labels))[:SHOWN_CAPTIONS]
 
-    def batches(self, batch: int | None = None, *, pixels: tuple[float, float] = (-1.0, 1.0)) -> Any:
+    def batches(self, *, times: int = 1, pixels: tuple[float, float] = (-1.0, 1.0)) -> Any:
         """Return whole batches to train on, from -1 (black) to 1 (white), with their labels.
 
         Args:
-            batch: Pictures a batch; None is what the options say. Fewer where there are not as many.
+            times: How many times as many pictures as the options say are a batch, which can be divided by it. Fewer
+                pictures where there are not as many.
             pixels: What black and white become.
+
+        Raises:
+            DataError: There are not even that many pictures.
         """
         from kerasarch.data import batches
 
-        wanted = min(batch or self.options.batch, len(self.train))
+        wanted = min(self.options.batch * times, len(self.train) // times * times)
+        if not wanted:
+            raise DataError(
+                f"{self.images.name} has {len(self.train)} pictures to learn from. Expected {times} or more: as many "
+                "steps are taken with parts of one batch."
+            )
         return batches(
             self.train, batch=wanted, size=(self.size, self.size), channels=self.channels, seed=self.seed,
             drop_remainder=True, workers=self.options.workers, pixels=pixels,
@@ -131,19 +161,50 @@ def load_pictures(run: Run, options: GenerativeOptions, *, captions: bool = Fals
     """
     from kerasarch.data import load_images
     from kerasarch.data.captions import has_captions, split_captioned
+    from kerasarch.data.folder import has_classes
     from kerasarch.data.load import BUNDLED
 
     part: dict[str, Any] = {"seed": run.seed, "validation": options.held_out, "strict": options.strict}
-    captioned = captions and Path(options.data).expanduser().is_dir() and has_captions(options.data)
+    folder = Path(options.data).expanduser()
+    captioned = captions and folder.is_dir() and has_captions(options.data)
     if captioned:
         images = split_captioned(options.data, **part)
+    elif folder.is_dir() and not has_classes(folder):
+        images = without_classes(run, options)
     else:
         images = load_images(options.data, **part, offline=run.offline)
+    _check_counts(images)
     size = options.image_size or (SMALL if options.data in BUNDLED else USUAL) // (2 if run.smoke else 1)
     channels = options.channels or (1 if images.train.image(0).shape[-1] == 1 else 3)
     texts = images.classes if captioned else in_words(options.data, images.classes)
     options = within_a_trial(run, options)
     return Pictures(images, size, channels, options, run.seed, texts if captions else None, run.smoke)
+
+
+def without_classes(run: Run, options: GenerativeOptions) -> Any:
+    """Load the pictures of a folder without class folders, as one class.
+
+    Args:
+        run: The run.
+        options: The options.
+
+    Raises:
+        DataError: There are none.
+    """
+    from kerasarch.data import ImageSplits, read_pictures
+
+    train, rest = read_pictures(options.data, seed=run.seed, held_out=options.held_out, strict=options.strict)
+    return ImageSplits(Path(options.data).expanduser().resolve().name, train.classes, train, rest)
+
+
+def _check_counts(images: Any) -> None:
+    """Refuse at the start what the scores at the end would fail on."""
+    for part, source in (("to learn from", images.train), ("to hold out", images.test or images.validation)):
+        if len(source) < LEAST_SCORED:
+            raise DataError(
+                f"{images.name}: {len(source)} pictures {part}. Expected {LEAST_SCORED} or more; add pictures, or "
+                "change --held-out."
+            )
 
 
 def within_a_trial(run: Run, options: Options) -> Options:
@@ -164,7 +225,7 @@ def in_words(data: str, classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def compare_without_judge(run: Run, sampler: Any, pictures: Pictures, inception: Any) -> dict[str, Any]:
-    """Score pictures whose captions no classifier can learn: on Inception's features, if these are there.
+    """Score pictures whose classes or captions no classifier can learn: on Inception's features, if these are there.
 
     Args:
         run: The run.
@@ -179,12 +240,31 @@ def compare_without_judge(run: Run, sampler: Any, pictures: Pictures, inception:
 
     distance = None
     if inception is None:
-        run.say("no scores: too few pictures of each caption for a classifier to learn; --inception gives a distance")
+        why = "the pictures have no classes" if pictures.captions is None else "too few pictures of each caption"
+        run.say(f"no scores: {why} for a classifier to learn; --inception gives distances")
     else:
         known = pictures.known().images
         drawn = sampler.sample(pictures.options.score_count or len(known), run.seed)
         distance = metrics.frechet_distance(inception(known), inception(drawn))
     return {"frechet_distance": None, "classes_covered": None, "inception_frechet_distance": distance}
+
+
+def asked_inception(run: Run, asked: str | None) -> Any:
+    """Return what describes pictures by Inception's features, or None.
+
+    Args:
+        run: The run; a quick trial asks Inception only where its weights are named.
+        asked: ``"auto"``, ``"imagenet"``, a file, or None.
+
+    Raises:
+        DependencyError: The weights cannot be had.
+        WeightsError: The file does not fit.
+    """
+    from kerasarch.training.inception_features import cached_inception, inception_features
+
+    if asked is None or (asked == "auto" and (run.smoke or cached_inception() is None)):
+        return None
+    return inception_features(None if asked in ("auto", "imagenet") else asked, offline=run.offline)
 
 
 def finish_generator(
@@ -211,7 +291,6 @@ def finish_generator(
     """
     from kerasarch.runs.generative import evaluate_generator
     from kerasarch.runs.generative_figures import show_interpolations, show_samples
-    from kerasarch.training.inception_features import inception_features
 
     run.save(sampler)
     show_samples(run, sampler)
@@ -219,10 +298,7 @@ def finish_generator(
         show_samples(run, sampler, truncation=truncation)
     if hasattr(sampler, "interpolate"):
         show_interpolations(run, sampler)
-    asked = pictures.options.inception
-    inception = None
-    if asked is not None:
-        inception = inception_features(None if asked == "imagenet" else asked, offline=run.offline)
+    inception = asked_inception(run, pictures.options.inception)
     if not pictures.judged:
         return compare_without_judge(run, sampler, pictures, inception)
     return evaluate_generator(

@@ -6,11 +6,11 @@ import os
 import sys
 import time
 import traceback as tracebacks
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasarch.errors import KerasarchError, RunError, UsageError
+from kerasarch.errors import BackendError, KerasarchError, RunError, UsageError
 from kerasarch.recipe import Recipe
 from kerasarch.runs.active import MONITOR, ActiveRun
 from kerasarch.runs.atomic import plain, write_json
@@ -36,7 +36,8 @@ class Request:
         smoke: A quick trial.
         check: End where training would begin.
         offline: Fetch nothing.
-        devices: Devices that may be seen, as ``CUDA_VISIBLE_DEVICES`` takes them; ``cpu`` for none.
+        devices: GPUs that may be seen, as ``CUDA_VISIBLE_DEVICES`` takes them; ``gpu`` for all, ``cpu`` for none; None
+            for whatever there is.
         tensorboard: Write TensorBoard logs as well.
         monitor: Look at gradients and weights every so many steps; 0 for never.
         argv: The command.
@@ -60,6 +61,11 @@ class Request:
     argv: list[str] = dataclasses.field(default_factory=list)
     traceback: bool = False
     quiet: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What is special about it, to be said behind its name."""
+        return ", check only" if self.check else ", smoke" if self.smoke else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,6 +258,25 @@ def recipe_source(recipe: Recipe) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def check_devices(wanted: str | None, backend: str, found: Sequence[str]) -> None:
+    """Refuse a run on GPUs that the backend does not find: it would go on, unasked, on the processor.
+
+    Args:
+        wanted: As a request has them.
+        backend: The backend's name.
+        found: Its devices, such as ``gpu:0``.
+
+    Raises:
+        BackendError: GPUs are wanted, and there are none.
+    """
+    if wanted not in (None, "cpu") and not any(device.startswith("gpu") for device in found):
+        given = wanted if wanted == "gpu" else f"gpu:{wanted}"
+        raise BackendError(
+            f"--devices: received {given}, but {backend} finds no GPU here, only {', '.join(found)}. Leave the option "
+            "out, or see: kerasarch doctor"
+        )
+
+
 def _carry_out(
     folder: RunFolder, recipe: Recipe, values: Mapping[str, Any], backend: str, request: Request, resume: bool
 ) -> Outcome:
@@ -274,6 +299,7 @@ def _carry_out(
             from kerasarch.backends.seeding import set_random_seed
 
             backends.prepare(compiled_programs(), quick=request.smoke)
+            check_devices(request.devices, backend, backends.device_names())
             set_random_seed(request.seed)
             result = dict(recipe.call(active, values))
             active.watch.stop_if_asked()
@@ -341,10 +367,11 @@ def _finish(
 def _prepare(backend: str, request: Request) -> None:
     set_backend(backend)
     if request.devices is not None and "keras" not in sys.modules:
-        hidden = request.devices.lower() == "cpu"
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if hidden else request.devices
-        if hidden:
+        if request.devices == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
             os.environ["JAX_PLATFORMS"] = "cpu"
+        elif request.devices != "gpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = request.devices
     if request.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
 

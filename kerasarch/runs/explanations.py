@@ -1,19 +1,43 @@
 """Pictures of what a classifier looks at, one sheet a picture: the picture, and each method's answer beside it."""
 
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasarch.errors import UsageError
-from kerasarch.inspection import attention_rollout, feature_maps, grad_cam, map_layers, occlusion
-from kerasarch.models import attention_maps
+from kerasarch.inspection import PatchAttention, feature_maps, grad_cam, map_layers, occlusion, patch_attention
+from kerasarch.inspection.grad_cam import normalized, resized
 from kerasarch.runs.classifier import Classifier
 from kerasarch.runs.pictures import write_png
 
 METHODS = ("grad-cam", "attention", "occlusion", "features")
-CHANNELS = 8
-"""Maps that are shown of a layer: the strongest."""
+OF_A_CLASS = ("grad-cam", "occlusion")
+"""Methods that explain one class; the others show the same for all."""
+OF_A_LAYER = ("grad-cam", "features")
+"""Methods that look at one layer."""
+COLUMNS = 8
+"""Small maps side by side: of a layer's channels the strongest, of a block's heads all, in several lines."""
+
+Line = tuple[str, tuple[tuple[str, np.ndarray], ...]]
+"""Small maps in a row: their name, and each one's title and values, float32 ``(h, w)``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a method shows of a picture.
+
+    Attributes:
+        method: One of ``METHODS``.
+        heat: float32 ``(H, W)`` to lay over the picture, or None.
+        lines: Small maps below it.
+    """
+
+    method: str
+    heat: np.ndarray | None = None
+    lines: tuple[Line, ...] = ()
 
 
 def methods_for(classifier: Classifier) -> tuple[str, ...]:
@@ -24,7 +48,26 @@ def methods_for(classifier: Classifier) -> tuple[str, ...]:
     return ("grad-cam", "occlusion", "features") if map_layers(classifier.model) else ("occlusion",)
 
 
-def explain(classifier: Classifier, image: np.ndarray, method: str, label: int, layer: str | None) -> Any:
+def check_used(methods: Sequence[str], label: str | None, layer: str | None) -> None:
+    """Refuse a class or a layer that no method asks for.
+
+    Args:
+        methods: Those that are wanted.
+        label: The class that was given, or None.
+        layer: The layer that was given, or None.
+
+    Raises:
+        UsageError: None of the methods makes use of it.
+    """
+    for option, given, users in (("--label", label, OF_A_CLASS), ("--layer", layer, OF_A_LAYER)):
+        if given is not None and not set(methods) & set(users):
+            raise UsageError(
+                f"{option}: received {given!r}, of which there is no use in {', '.join(methods)}. Leave it out, or ask "
+                f"for --method {' or '.join(users)}."
+            )
+
+
+def explain(classifier: Classifier, image: np.ndarray, method: str, label: int, layer: str | None) -> Answer:
     """Return what one method shows of one prepared picture.
 
     Args:
@@ -34,22 +77,33 @@ def explain(classifier: Classifier, image: np.ndarray, method: str, label: int, 
         label: The class to explain.
         layer: Layer to look at, for Grad-CAM and feature maps.
 
-    Returns:
-        float32 ``(H, W)``, or for feature maps a list of ``(layer, (h, w, K))``.
-
     Raises:
         UsageError: The method does not suit the model.
     """
     images = classifier.for_keras(image[None])
     if method == "grad-cam":
-        return grad_cam(classifier.model, images, [label], layer=layer)[0]
+        return Answer(method, grad_cam(classifier.model, images, [label], layer=layer)[0])
     if method == "occlusion":
-        return np.maximum(occlusion(classifier.model, images, [label])[0], 0)
+        return Answer(method, np.maximum(occlusion(classifier.model, images, [label])[0], 0))
     if method == "features":
-        return [
-            (name, maps[0]) for name, maps in feature_maps(classifier.model, images, _layers(classifier, layer)).items()
-        ]
-    return _attention(classifier, images)
+        found = feature_maps(classifier.model, images, _layers(classifier, layer))
+        return Answer(method, lines=tuple((name, _strongest(maps[0])) for name, maps in found.items()))
+    attention = patch_attention(classifier.model, images)
+    heat = normalized(resized(attention.rolled, classifier.size))[0]
+    return Answer(method, heat, tuple(_heads(attention)))
+
+
+def _heads(attention: PatchAttention) -> Iterator[Line]:
+    """All heads of the last block, in as many lines as they need."""
+    titled = tuple((f"head {number}", found) for number, found in enumerate(attention.heads[0], start=1))
+    for first in range(0, len(titled), COLUMNS):
+        yield ("" if first else attention.block), titled[first : first + COLUMNS]
+
+
+def _strongest(maps: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:
+    """The channels of maps ``(h, w, K)`` that are strongest on average."""
+    order = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:COLUMNS]
+    return tuple((str(channel), maps[:, :, channel]) for channel in order)
 
 
 def _layers(classifier: Classifier, layer: str | None) -> list[str]:
@@ -63,31 +117,14 @@ def _layers(classifier: Classifier, layer: str | None) -> list[str]:
     return [names[place] for place in places]
 
 
-def _attention(classifier: Classifier, images: Any) -> np.ndarray:
-    """Shares of the patches in the tokens that the head sees, by rollout, as large as the picture."""
-    from kerasarch.inspection.grad_cam import normalized, resized
-
-    model = classifier.model
-    weights = attention_maps(model).predict(images, verbose=0)
-    rolled = attention_rollout(weights if isinstance(weights, list) else [weights])[0]  # (T, T)
-    stem = model.get_layer("stem_tokens")
-    front, (rows, columns) = stem.prefix, stem.grid
-    shares = rolled[:front] if front else rolled
-    seen = shares[:, front:].mean(axis=0)
-    return normalized(resized(seen.reshape(1, rows, columns), classifier.size))[0]
-
-
-def write_sheet(
-    path: Path, classifier: Classifier, image: np.ndarray, title: str, answers: list[tuple[str, Any]]
-) -> None:
+def write_sheet(path: Path, image: np.ndarray, title: str, answers: Sequence[Answer]) -> None:
     """Draw a picture and the answers to it into a PNG file.
 
     Args:
         path: The file.
-        classifier: The classifier.
         image: uint8 ``(H, W, C)``.
         title: Above the picture.
-        answers: Method and what `explain` returned.
+        answers: What `explain` returned of each method.
     """
     import base64
 
@@ -95,11 +132,11 @@ def write_sheet(
 
     from kerasarch.runs.plots import png_of
 
-    heats = [(method, answer) for method, answer in answers if method != "features"]
-    rows = [row for method, answer in answers if method == "features" for row in answer]
+    heats = [(answer.method, answer.heat) for answer in answers if answer.heat is not None]
+    lines = [line for answer in answers for line in answer.lines]
     wide = 1 + len(heats)
-    figure = Figure(figsize=(max(2.6 * wide, 7.2 if rows else 0), 2.9 + 1.0 * len(rows)), layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=[2.9, 1.0 * len(rows)]) if rows else [figure]
+    figure = Figure(figsize=(max(2.6 * wide, 7.2 if lines else 0), 2.9 + 1.0 * len(lines)), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=[2.9, 1.0 * len(lines)]) if lines else [figure]
     top = parts[0].subplots(1, wide, squeeze=False)[0]
     _show(top[0], image)
     top[0].set_title(title, fontsize=9)
@@ -107,16 +144,15 @@ def write_sheet(
         _show(axes, image, faint=True)
         axes.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=max(float(heat.max()), 1e-9))
         axes.set_title(method, fontsize=9)
-    if rows:
-        grid = parts[1].subplots(len(rows), CHANNELS, squeeze=False)
-        for line, (name, maps) in zip(grid, rows, strict=True):
-            order = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:CHANNELS]
-            for axes in line:
+    if lines:
+        grid = parts[1].subplots(len(lines), COLUMNS, squeeze=False)
+        for row, (name, maps) in zip(grid, lines, strict=True):
+            for axes in row:
                 axes.set_axis_off()
-            for axes, channel in zip(line, order, strict=False):
-                axes.imshow(maps[:, :, channel], cmap="viridis")
-                axes.set_title(str(channel), fontsize=6, pad=2)
-            line[0].text(-0.08, 0.5, name, fontsize=7, ha="right", va="center", transform=line[0].transAxes)
+            for axes, (label, found) in zip(row, maps, strict=False):
+                axes.imshow(found, cmap="viridis")
+                axes.set_title(label, fontsize=6, pad=2)
+            row[0].text(-0.08, 0.5, name, fontsize=7, ha="right", va="center", transform=row[0].transAxes)
     write_png(path, base64.b64decode(png_of(figure)))
 
 

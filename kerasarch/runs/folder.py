@@ -176,7 +176,9 @@ def find(name: str, root: Path = Path("runs")) -> RunFolder:
     if matching:
         choices = ", ".join(run.id for run in matching[:5])
         raise UsageError(f"several runs are called {name}. Choose one: {choices}.")
-    raise UsageError(f"no run in {root} is called {name}.{did_you_mean(name, [run.id for run in runs])} See: runs ls")
+    raise UsageError(
+        f"no run in {root} is called {name}.{did_you_mean(name, [run.id for run in runs])} See: kerasarch runs ls"
+    )
 
 
 def now() -> str:

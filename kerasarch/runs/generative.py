@@ -139,9 +139,9 @@ def evaluate_generator(
 
     Returns:
         ``frechet_distance``, ``kernel_distance``, ``precision``, ``recall``, ``density``, ``coverage``,
-        ``classes_covered``, ``smallest_class_share``, ``held_out_frechet_distance``; with a reference
-        ``untrained_frechet_distance``; where classes can be asked for ``asked_class_share``, of the pictures that the
-        classifier takes for what was asked; with Inception ``inception_frechet_distance``.
+        ``frechet_distance_to_held_out``, ``classes_covered``, ``smallest_class_share``, ``held_out_frechet_distance``;
+        with a reference ``untrained_frechet_distance``; where classes can be asked for ``asked_class_share``, of the
+        pictures that the classifier takes for what was asked; with Inception ``inception_frechet_distance``.
 
     Raises:
         DataError: The data have fewer than two classes, or are too few.
@@ -153,16 +153,23 @@ def evaluate_generator(
     real, held_out = pictures_of([data.train], drawn.shape[1:]), pictures_of(rest, drawn.shape[1:])
     classifier = judge or train_judge(run, real, held_out)
     features, chances = classifier(drawn)
-    reference = classifier(real.images)[0]
-    scores = score(reference, features, seed=run.seed)
-    best = score(reference, classifier(held_out.images)[0], seed=run.seed)
-    rows = [{"pictures": "generated", **_row(scores)}, {"pictures": "real, held out", **_row(best)}]
+    reference, unseen = classifier(real.images)[0], classifier(held_out.images)[0]
+    scores, best = score(reference, features, seed=run.seed), score(reference, unseen, seed=run.seed)
     result = {name: value for name, value in dataclasses.asdict(scores).items() if name != "pictures"}
+    result["frechet_distance_to_held_out"] = metrics.frechet_distance(unseen, features)
+    rows = [
+        {"pictures": "generated", **_row(scores), "to held out": result["frechet_distance_to_held_out"]},
+        {"pictures": "real, held out", **_row(best)},
+    ]
+    compared = {"generated": drawn, "real, held out": held_out.images}
     if untrained is not None:
-        fresh = untrained if isinstance(untrained, np.ndarray) else untrained.sample(count, run.seed)
-        worst = score(reference, classifier(fresh)[0], seed=run.seed)
-        rows.append({"pictures": "untrained generator", **_row(worst)})
+        fresh = untrained if isinstance(untrained, np.ndarray) else np.asarray(untrained.sample(count, run.seed))
+        described = classifier(fresh)[0]
+        worst = score(reference, described, seed=run.seed)
+        to_held_out = metrics.frechet_distance(unseen, described)
+        rows.append({"pictures": "untrained generator", **_row(worst), "to held out": to_held_out})
         result["untrained_frechet_distance"] = worst.frechet_distance
+        compared["untrained generator"] = fresh
     result["held_out_frechet_distance"] = best.frechet_distance
     modes = metrics.mode_coverage(chances.argmax(axis=1), real.labels, real.classes, least=least_share)
     result["classes_covered"] = modes.covered
@@ -170,12 +177,17 @@ def evaluate_generator(
     if sampler.class_names is not None:
         result["asked_class_share"] = float((chances.argmax(axis=1) == sampler.labels_for(count, None)).mean())
     if inception is not None:
-        result["inception_frechet_distance"] = metrics.frechet_distance(inception(real.images), inception(drawn))
+        known = inception(real.images)
+        for row in rows:
+            row["inception"] = metrics.frechet_distance(known, inception(compared[row["pictures"]]))
+        result["inception_frechet_distance"] = rows[0]["inception"]
     run.table(
         "generative scores",
         rows,
         caption=f"Distances to {len(real):,} real pictures, on 64 features of a classifier of "
-        f"{classifier.accuracy:.1%} accuracy. The Frechet distance of few pictures is larger than that of many.",
+        f"{classifier.accuracy:.1%} accuracy; in the column 'to held out' the Frechet distance to the "
+        f"{len(held_out):,} that were not learned from. That of few pictures is larger than that of many."
+        + (" 'inception': the Frechet distance to the first on Inception's features." if inception else ""),
     )
     _show_counts(run, modes, chances)
     # Few held-out pictures reach less than many generated ones would: variety is compared at equal counts.

@@ -8,8 +8,8 @@ from kerasarch.runs.record import Record
 
 
 def health(record: Record) -> str:
-    """Write the section's content; nothing where the run was not monitored."""
-    if not record.looks:
+    """Write the section's content; nothing where the run was not monitored and nobody has warned."""
+    if not record.looks and not record.warnings:
         return ""
     drawn = [_warnings(record)]
     figures = (

@@ -32,6 +32,7 @@ from kerasarch.runs.state import (
     variables_of,
 )
 from kerasarch.runs.watching import Watching
+from kerasarch.training.autoencoding import PosteriorCollapse
 
 _CHECK_SECONDS = 0.25
 """How often the losses are looked at: each look waits for the accelerator."""
@@ -217,6 +218,9 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.points = max((steps or _CURVE_POINTS) // _CURVE_POINTS, 1)
         self.end_logs: dict[str, float] = {}
         self.watching = Watching(phase.run, phase.name, None if steps is None else steps * phase.epochs)
+        for callback in phase.user:
+            if isinstance(callback, PosteriorCollapse):
+                callback.warn = self.watching.warn  # into the report, not into the log alone
         super().__init__(
             [*phase.user, self.ears], add_history=True, model=phase.model, epochs=phase.epochs, steps=steps
         )

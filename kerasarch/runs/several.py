@@ -30,7 +30,7 @@ def run_backends(request: Request, backends: Iterable[str]) -> list[dict[str, An
     installed = installed_backends()
     for backend in backends:
         if backend in installed:
-            _announce(request, f"{request.name} on {backend}, seed {request.seed}")
+            _announce(request, f"{request.name} on {backend}, seed {request.seed}{request.kind}")
             rows.append({"backend": backend, **_run(request, backend, request.seed)})
         else:
             rows.append({"backend": backend, **_row("not installed", 0)})
@@ -45,7 +45,7 @@ def run_seeds(request: Request, count: int) -> list[dict[str, Any]]:
     """
     rows = []
     for number, seed in enumerate(range(request.seed, request.seed + count), start=1):
-        _announce(request, f"{request.name}, seed {seed} ({number} of {count})")
+        _announce(request, f"{request.name}, seed {seed} ({number} of {count}){request.kind}")
         rows.append({"seed": seed, **_run(request, request.backend, seed)})
     return rows
 

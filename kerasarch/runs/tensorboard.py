@@ -11,7 +11,7 @@ from kerasarch.errors import DependencyError
 
 
 class Board:
-    """A log of scalars and histograms.
+    """A log of scalars, histograms and warnings.
 
     Args:
         folder: Its folder; each process adds a file.
@@ -24,7 +24,8 @@ class Board:
         try:
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.histogram_pb2 import HistogramProto
-            from tensorboard.compat.proto.summary_pb2 import Summary
+            from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+            from tensorboard.compat.proto.tensor_pb2 import TensorProto
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError as error:
             raise DependencyError(
@@ -33,11 +34,12 @@ class Board:
         folder.mkdir(exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
         self._event, self._summary, self._histogram = Event, Summary, HistogramProto
+        self._tensor, self._metadata = TensorProto, SummaryMetadata
         self._writer = RecordWriter((folder / name).open("ab"))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def write(self, fields: Mapping[str, Any]) -> None:
-        """Write the numbers of one line of ``metrics.jsonl``."""
+        """Write the numbers of one line of ``metrics.jsonl``, or the words of a warning."""
         prefix = f"{fields['phase']}/" if "phase" in fields else ""
         scalars = {name: value for name, value in fields.items() if isinstance(value, float)}
         for name, values in fields.items():
@@ -46,8 +48,17 @@ class Board:
         values = [self._summary.Value(tag=f"{prefix}{name}", simple_value=value) for name, value in scalars.items()]
         for part, counted in fields.get("parts", {}).items():
             values.append(self._summary.Value(tag=f"{prefix}weights/{part}", histo=self._histogram(**_bins(counted))))
+        if fields["kind"] == "warning":
+            values.append(
+                self._words(f"{prefix}{fields['name']}/{fields['part']}", f"{fields['text']} {fields['remedy']}")
+            )
         summary = self._summary(value=values)
         self._write(self._event(wall_time=time.time(), step=int(fields["step"]), summary=summary))
+
+    def _words(self, tag: str, text: str) -> Any:
+        """A text as TensorBoard's text plugin wants it: a tensor of one string, whose type is numbered 7."""
+        plugin = self._metadata(plugin_data=self._metadata.PluginData(plugin_name="text"))
+        return self._summary.Value(tag=tag, metadata=plugin, tensor=self._tensor(dtype=7, string_val=[text.encode()]))
 
     def close(self) -> None:
         """Close the file."""

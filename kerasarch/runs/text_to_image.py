@@ -1,5 +1,6 @@
 """What the recipes share that draw with Stable Diffusion: the parts, pictures to begin from, drawing, the report."""
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -51,18 +52,20 @@ def load_parts(run: Run, options: TextToImageOptions) -> Any:
 def load_picture(path: str | None, option: str, model: Any, run: Run, size: tuple[int, int] | None = None) -> Any:
     """Return a picture to begin from, ``(H, W, 3)`` uint8, cut to a size that the network can draw.
 
+    Its pixels stay as they are, unless it has to become larger or smaller for a given size.
+
     Args:
         path: The file; None makes one up in a quick trial.
         option: What names it, for messages.
         model: The parts of Stable Diffusion.
         run: The run.
-        size: Height and width; None for those of the file, each cut to a multiple of the network's factor.
+        size: Height and width, multiples of the network's factor; None for those of the file, cut to such multiples.
 
     Raises:
         UsageError: No file is named.
         DataError: It cannot be read.
     """
-    from kerasarch.data.captions import fitted
+    from kerasarch.data.captions import cut, fitted
     from kerasarch.data.decode import decode
 
     if path is None:
@@ -74,14 +77,17 @@ def load_picture(path: str | None, option: str, model: Any, run: Run, size: tupl
     if not Path(path).expanduser().is_file():
         raise UsageError(f"{option}: there is no file {path}.")
     image = decode(Path(path).expanduser())
-    height, width = size or image.shape[:2]
-    if height < model.factor or width < model.factor:
+    height, width = image.shape[:2]
+    whole = (height - height % model.factor, width - width % model.factor)
+    if size is not None and tuple(size) != whole:
+        return fitted(image, size)
+    if 0 in whole:
         raise UsageError(f"{option}: {height} x {width} pixels are too few, at least {model.factor} on each side.")
-    return fitted(image, (height - height % model.factor, width - width % model.factor))
+    return cut(image, whole)
 
 
 def draw(run: Run, model: Any, options: TextToImageOptions, **given: Any) -> np.ndarray:
-    """Draw pictures and show how the first of them emerged.
+    """Draw pictures, say how far that is, and show how the first of them emerged.
 
     Args:
         run: The run; its seed is that of all noise.
@@ -94,14 +100,22 @@ def draw(run: Run, model: Any, options: TextToImageOptions, **given: Any) -> np.
     """
     from kerasarch.generation import TextToImage, read_scheduler
     from kerasarch.generation.text_to_image import as_bytes
+    from kerasarch.runs.progress import Progress
 
     run.ready()
     steps = min(options.steps, SMOKE_STEPS) if run.smoke else options.steps
     plan = read_scheduler(model.scheduler, sampler=options.sampler).plan(steps, share=given.get("strength") or 1.0)
     moments = np.unique(np.linspace(0, len(plan) - 1, MOMENTS).round().astype(int))
     strips: list[np.ndarray] = []
+    begins = range(0, options.count, options.batch)
+    progress = Progress("drawing", len(begins) * len(plan), None, run.say, note=lambda line: None)
+    done = itertools.count()
 
     def watch(index: int, x: np.ndarray, clean: np.ndarray) -> None:
+        progress.end_epoch(next(done), {})
+
+    def watch_closely(index: int, x: np.ndarray, clean: np.ndarray) -> None:
+        watch(index, x, clean)
         if index in moments:
             strips.append(clean[:SHOWN])
         if options.previews and (index + 1) % options.previews == 0:
@@ -111,11 +125,11 @@ def draw(run: Run, model: Any, options: TextToImageOptions, **given: Any) -> np.
 
     drawer = TextToImage(model)
     images: list[np.ndarray] = []
-    for start in range(0, options.count, options.batch):
+    for start in begins:
         latents = drawer.latents(
             [options.prompt] * min(options.batch, options.count - start), negative=options.negative, steps=steps,
             guidance=options.guidance, rescale=options.rescale, seed=run.seed, first=start, sampler=options.sampler,
-            watch=None if start else watch, **given,
+            watch=watch if start else watch_closely, **given,
         )  # fmt: skip
         images.extend(as_bytes(model.decode_latents(latents)))
     rows = [as_bytes(model.decode_latents(clean)) for clean in strips]
@@ -158,7 +172,7 @@ def load_mask(path: str | None, run: Run, size: tuple[int, int], model: Any) -> 
     Args:
         path: The file; None makes one up in a quick trial.
         run: The run.
-        size: Height and width of the picture.
+        size: Height and width of the picture, after it was cut; the mask is cut as the picture was.
         model: The parts of Stable Diffusion.
 
     Raises:

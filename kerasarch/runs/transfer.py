@@ -1,10 +1,68 @@
 """What the transfer recipes share: train by every strategy, hold them against each other, report."""
 
+import contextlib
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from kerasarch.errors import UsageError, WeightsError
+from kerasarch.models import IMAGENET, Preprocessing
 from kerasarch.recipe import Run
 from kerasarch.training.transfer_options import SCRATCH, TransferOptions
+
+
+def preprocessing_for(builder: Callable[..., Any], weights: str, image_size: int | None = None) -> Preprocessing:
+    """Say how pictures are prepared for a model whose trained weights come from a source.
+
+    Args:
+        builder: The model's builder.
+        weights: ``"imagenet"``, another source of weights, or ``"none"``.
+        image_size: Height and width in pixels. None takes what the weights were trained at, for fresh ones what the
+            builder builds for.
+
+    Returns:
+        The model's preprocessing, of that size.
+
+    Raises:
+        UsageError: The weights have no known form, or there is no such variant.
+        WeightsError: They are missing, damaged or do not fit.
+    """
+    from kerasarch.weights import preprocessing_of
+
+    said = None
+    if weights not in ("none", "imagenet"):
+        # The builder of a plugin may read more; one of ours says what is wrong.
+        with contextlib.suppress(UsageError, WeightsError):
+            said = preprocessing_of(weights)
+    if said is None:
+        sizes = {} if image_size is None else {"input_shape": (image_size, image_size, 3)}
+        model = builder(weights=None if weights == "none" else weights, **sizes)
+        said = getattr(model, "preprocessing", None) or IMAGENET
+    return said if image_size is None else dataclasses.replace(said, size=(image_size, image_size))
+
+
+def check_strategy(make: Callable[[bool], Any], options: TransferOptions) -> None:
+    """Refuse, before anything is trained, a strategy that does not fit the model.
+
+    Args:
+        make: As for `compare_transfer`.
+        options: The options.
+
+    Raises:
+        UsageError: Patterns are missing, superfluous or fit no layer.
+    """
+    from kerasarch.training import layer_groups, plan
+
+    if options.strategy == "selective" and options.open:
+        groups = layer_groups(make(False))
+    elif options.strategy == "selective" or options.open:
+        raise UsageError(
+            f"--open: received {', '.join(options.open) or 'nothing'} with --strategy {options.strategy}. Expected "
+            "names of groups or layers with selective, and only there."
+        )
+    else:
+        return
+    plan(options.strategy, groups, epochs=1, patterns=options.open, max_stages=options.max_stages)
 
 
 def compare_transfer(

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasarch.training.health import PATIENCE, Health, Look, part_name, total
+from kerasarch.training.health import PATIENCE, Health, Look, Warning, part_name, total
 from kerasarch.training.monitor import Monitor
 
 LOOKS = 40
@@ -179,9 +179,19 @@ class Watching:
                 dead_units={name: dead / units for name, (dead, units) in _named(look.dead).items()},
             )  # fmt: skip
             for warning in health.judge(look):
-                fields = {"name": warning.name, "part": warning.part, "text": warning.text, "remedy": warning.remedy}
-                self._run.record(kind="warning", phase=self._name, step=step, **fields)
-                self._run.say(f"{self._name}, step {step}: {warning.text} {warning.remedy}")
+                self.warn(warning, step)
+
+    def warn(self, warning: Warning, step: int | None = None) -> None:
+        """Write a warning into the record and say it.
+
+        Args:
+            warning: The warning.
+            step: The run's step that it is about; None for the last one.
+        """
+        step = self._run.step if step is None else step
+        fields = {"name": warning.name, "part": warning.part, "text": warning.text, "remedy": warning.remedy}
+        self._run.record(kind="warning", phase=self._name, step=step, **fields)
+        self._run.say(f"{self._name}, step {step}: {warning.text} {warning.remedy}")
 
 
 def _named(values: Mapping[str, Mapping[str, Any]], whole: Any = None) -> dict[str, Any]:

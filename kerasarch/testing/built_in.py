@@ -62,6 +62,14 @@ BUILT_IN = {
         Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "hidden": 12, "positions": 5},
                 [Integers((2, 5), below=9)], still=_KEYS),
     ],
+    "kerasarch.models.gpt2:gpt2": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "positions": 5}, [Integers((2, 5), below=9)],
+                still=_KEYS),
+    ],
+    "kerasarch.models.llama:llama": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 4, "kv_heads": 2, "head_width": 4, "hidden": 12},
+                [Integers((2, 5), below=9)]),
+    ],
     "kerasarch.models.unet_2d:unet_2d": [
         Example({"down": ("plain", "attention"), "up": ("attention", "plain"), "head_width": 4, "classes": 3, **_UNET},
                 [[(2, 4, 3, 2), (2,), Integers((2,), below=3)]], still=_KEYS),

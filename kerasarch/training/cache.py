@@ -172,7 +172,7 @@ class FillCache(keras.callbacks.Callback):
         super().__init__()
         self.cache = cache
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Computes the activations."""
         self.cache.fill()
 

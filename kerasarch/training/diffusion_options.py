@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Interval
 
+from kerasarch.errors import UsageError
 from kerasarch.training.generative_options import GenerativeOptions
 
 DiffusionMethod = Literal["ddpm", "ddim", "euler", "euler_ancestral", "heun", "dpm_solver"]
@@ -31,6 +32,14 @@ class DiffusionOptions(GenerativeOptions):
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     average: Annotated[float, Ge(0)] = 20_000
     compare: bool = True
+
+    def __post_init__(self) -> None:
+        labelled = getattr(self, "conditional", True)  # an option of some recipes; the others always learn the classes
+        if labelled and self.drop == 0 and self.guidance != 1:
+            raise UsageError(
+                f"--drop: received 0 with --guidance {self.guidance:g}. Guidance asks the network with the class "
+                "hidden too, which it then never learns. Give --guidance 1, or --drop above 0."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

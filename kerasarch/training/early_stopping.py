@@ -50,7 +50,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.best, self.best_epoch, self.seen = math.inf, -1, 0
         self.best_weights: list[np.ndarray] | None = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at the metric, remembers or puts back weights, and stops."""
         value = (logs or {}).get(self.monitor)
         if value is None:

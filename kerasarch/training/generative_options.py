@@ -13,7 +13,7 @@ class GenerativeOptions:
     """Options of every recipe that learns to draw pictures.
 
     Args:
-        data: Folder of class folders, .npz file, tfds:NAME, or a bundled name (digits, letters).
+        data: Folder of class folders or of pictures alone, .npz file, tfds:NAME, or a bundled name (digits, letters).
         image_size: Height and width in pixels; none is 16 for the bundled pictures, else 32.
         channels: 1 for grey pictures, 3 for colour; none is what the data has.
         held_out: Share of the pictures that is kept from training and scored beside the generated ones.
@@ -22,8 +22,8 @@ class GenerativeOptions:
         workers: Processes that decode pictures.
         strict: Stop at the first unreadable picture instead of leaving it out.
         score_count: Pictures to draw for the scores; none is as many as were learned from, 1,000 to 10,000.
-        inception: File of weights for keras.applications' InceptionV3 without its head, or imagenet, for a second
-            Frechet distance on its features.
+        inception: For Frechet distances on Inception's features too: auto takes keras.applications' weights where they
+            are in Keras' cache, imagenet fetches them, else a file of weights without the head; none for none.
     """
 
     data: str = BUNDLED
@@ -35,7 +35,7 @@ class GenerativeOptions:
     workers: Annotated[int, Ge(0)] = 0
     strict: bool = False
     score_count: Annotated[int, Ge(100)] | None = None
-    inception: str | None = None
+    inception: str | None = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AdversarialOptions(GenerativeOptions):
         discriminator_rate: Learning rate of the discriminator.
         average: Pictures after which a weight counts half in the averaged generator that samples are taken from; 0
             takes them from the generator itself.
-        augment: Adaptive discriminator augmentation, for small data sets.
+        augment: Adaptive discriminator augmentation, for small data sets; not for Wasserstein losses.
     """
 
     latent: Annotated[int, Ge(1)] = 64

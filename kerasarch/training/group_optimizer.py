@@ -1,6 +1,7 @@
 """One optimizer for several groups of variables, each with an optimizer of its own."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -50,7 +51,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
                         "the layers different names."
                     )
 
-        def choose(variable):
+        def choose(variable: Any) -> str:
             if variable.path in home:
                 return optimizers[home[variable.path]]
             if self.loaded:
@@ -69,7 +70,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
             optimizer.loss_scale_factor = loss_scale_factor
             self._inner_optimizers.append(optimizer)
 
-    def build(self, var_list):
+    def build(self, var_list: Any) -> None:
         """Builds each group's optimizer in the order of its paths, whatever order the model has.
 
         The layers' own order differs from the model's where layers are nested: saved moments would be mixed up.
@@ -81,7 +82,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
                 optimizer.build(members)
         super().build(var_list)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         """Clips over all groups, then lets each group's optimizer apply its gradients."""
         if self.all_groups_clipnorm is not None:
             # Gradients still carry a fixed loss scale here; the groups' optimizers take it out.
@@ -95,7 +96,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
         """Learning rate of each group in the step last taken; before any step that of the first."""
         return {group: _last_rate(optimizer) for group, optimizer in self.group_optimizers.items()}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Configuration, as in Keras."""
         return {
             "optimizers": {
@@ -109,7 +110,7 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "GroupOptimizer":
         """The optimizer of a configuration, as in Keras."""
         optimizers = {
             group: keras.saving.deserialize_keras_object(optimizer, custom_objects=custom_objects)

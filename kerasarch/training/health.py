@@ -109,7 +109,8 @@ class Warning:
     """A warning.
 
     Args:
-        name: Its kind: not-finite, vanishing, exploding, rate-too-high, dead-units, discriminator-too-strong.
+        name: Its kind: not-finite, vanishing, exploding, rate-too-high, dead-units, discriminator-too-strong,
+            posterior-collapse.
         part: The network, or ``network/group``.
         text: What was seen, one sentence.
         remedy: What to try.

@@ -103,7 +103,7 @@ class Learner(keras.Model):
         optimizer = self._optimizer_of(name)
         if only_shapes():
             return loss(*args)
-        variables = self.variables_of(name) if variables is None else self._known(variables)
+        variables = self.variables_of(name) if variables is None else self._known(variables, name)
 
         @functools.wraps(loss)
         def scaled(*args: Any) -> Any:
@@ -128,13 +128,15 @@ class Learner(keras.Model):
             raise UsageError(f"{self.name}: received the name {name!r}. Expected a network of the learner: {layers}.")
         return owner.trainable_variables
 
-    def _known(self, variables: Sequence[keras.Variable]) -> list[keras.Variable]:
-        own = {id(variable) for variable in self.trainable_variables}
+    def _known(self, variables: Sequence[keras.Variable], name: str | None) -> list[keras.Variable]:
+        own = {id(variable) for variable in self.variables_of(name)}
         for variable in variables:
             if id(variable) not in own:
+                owner = "learner's trainable ones" if name is None else f"trainable ones of the network {name!r}"
                 raise UsageError(
                     f"{self.name}: received variable {getattr(variable, 'path', variable)!r}, which is not among the "
-                    "learner's trainable ones. Expected variables of its networks; make the network an attribute."
+                    f"{owner}. Expected variables of that network; train those of another one by its own name, and "
+                    "make a network an attribute."
                 )
         return list(variables)
 

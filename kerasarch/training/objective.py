@@ -49,7 +49,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         self.smoothing, self.from_logits = smoothing, from_logits
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each example, as in Keras."""
         classes = y_pred.shape[-1]
         y_true = ops.convert_to_tensor(y_true)
@@ -64,7 +64,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
             return losses
         return losses * ops.sum(y_true * ops.convert_to_tensor(self.class_weights, dtype=y_pred.dtype), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Configuration, as in Keras."""
         return {
             **super().get_config(),
@@ -83,15 +83,15 @@ class Accuracy(keras.metrics.MeanMetricWrapper):
         dtype: As in Keras.
     """
 
-    def __init__(self, name="accuracy", dtype=None):
+    def __init__(self, name: str = "accuracy", dtype: Any = None):
         super().__init__(_right, name=name, dtype=dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Configuration, as in Keras."""
         return {"name": self.name, "dtype": self.dtype}
 
 
-def _right(y_true, y_pred):
+def _right(y_true: Any, y_pred: Any) -> Any:
     y_true = ops.convert_to_tensor(y_true)
     classes = y_pred.shape[-1]
     if len(y_true.shape) == len(y_pred.shape):

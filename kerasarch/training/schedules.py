@@ -1,6 +1,7 @@
 """Learning rates that follow the stages of unfreezing."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -37,7 +38,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             )
         self.rate, self.total, self.warmup, self.final, self.offset = rate, total, warmup, final, offset
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         """Rate at a step, a scalar float32 tensor."""
         position = ops.cast(step, "float32") + self.offset
         rate = ops.convert_to_tensor(self.rate, dtype="float32")
@@ -48,7 +49,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             rate = ops.where(position < self.warmup, self.rate * (position + 1) / self.warmup, rate)
         return rate
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Configuration, as in Keras."""
         return {
             "rate": self.rate,

@@ -1,6 +1,7 @@
 """What the report draws of a training in stages: rates and open groups, epoch by epoch."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import keras
 
@@ -20,7 +21,7 @@ class Timeline(keras.callbacks.Callback):
         super().__init__()
         self.groups, self.open = tuple(groups), frozenset(open)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Adds to the logs, which Keras hands to the next callbacks."""
         if logs is None:
             return

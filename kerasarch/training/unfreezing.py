@@ -180,7 +180,9 @@ class GradualUnfreezing:
         self._finish(previous)
         return histories
 
-    def _stage(self, stage, train, validation, previous, fit, callbacks):
+    def _stage(
+        self, stage: Any, train: Any, validation: Any, previous: Any, fit: Callable[..., Any], callbacks: Any
+    ) -> Any:
         """Trains one stage, on the open part alone where what lies below can be kept."""
         optimizer = self._rates.optimizer(stage, getattr(train, "steps", None) or train.num_batches)
         extra: list[keras.callbacks.Callback] = [Timeline([group.name for group in self.groups], stage.open)]
@@ -248,7 +250,9 @@ class GradualUnfreezing:
             "a pair of arrays (x, y)."
         )
 
-    def _plain_fit(self, name, model, data, *, epochs, validation_data=None, callbacks=()):
+    def _plain_fit(
+        self, name: str, model: Any, data: Any, *, epochs: int, validation_data: Any = None, callbacks: Any = ()
+    ) -> Any:
         history = model.fit(
             data,
             epochs=epochs,

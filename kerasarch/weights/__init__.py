@@ -6,7 +6,7 @@ shared.
 
 from kerasarch.weights.adapters import read_adapters, write_adapters
 from kerasarch.weights.export import to_pretrained
-from kerasarch.weights.pretrained import build_pretrained, from_pretrained, load_into
+from kerasarch.weights.pretrained import build_pretrained, from_pretrained, load_into, preprocessing_of
 from kerasarch.weights.sources import open_source
 from kerasarch.weights.statistics import assign_statistics
 
@@ -16,6 +16,7 @@ __all__ = [
     "from_pretrained",
     "load_into",
     "open_source",
+    "preprocessing_of",
     "read_adapters",
     "to_pretrained",
     "write_adapters",

@@ -193,6 +193,24 @@ def build_pretrained(
     return _assemble(family, checkpoint, identity, **arguments)
 
 
+def preprocessing_of(source: str | Path) -> models.Preprocessing | None:
+    """Return how pictures were prepared for the weights of a source, or None where it does not say.
+
+    Args:
+        source: As in ``from_pretrained``, of a classifier of pictures; a ``.weights.h5`` file of ours holds tensors
+            alone and says nothing.
+
+    Raises:
+        UsageError: The source has no known form.
+        WeightsError: The checkpoint is missing, damaged, or of a model that is not built here.
+        DependencyError: The network or a package is missing.
+    """
+    checkpoint = open_source(source)
+    if checkpoint.layout == "kerasarch" and not checkpoint.config:
+        return None
+    return _identify(_family(checkpoint), checkpoint).preprocessing
+
+
 def load_into(model: keras.Model, source: str | Path) -> keras.Model:
     """Give a model that a builder of kerasarch made the weights of a source.
 

@@ -195,7 +195,9 @@ def _fetch_keras(name: str) -> Path:
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
     remedy = f"Fetch {url}{file} elsewhere and put it at {home / file}"
     if _offline() and not (home / file).is_file():
-        raise DependencyError(f"keras:{name}: not in the cache, and HF_HUB_OFFLINE forbids the network. {remedy}.")
+        raise DependencyError(
+            f"keras:{name}: not in the cache, and nothing may be fetched (--offline, or HF_HUB_OFFLINE). {remedy}."
+        )
     if digest and (home / file).is_file():
         _check(home / file, digest, f"Delete it. {remedy}")
         return home / file

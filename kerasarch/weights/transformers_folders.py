@@ -14,12 +14,13 @@ import keras
 
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.family import choose
-from kerasarch.weights import clip_text
+from kerasarch.weights import clip_text, gpt2, llama
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
-# A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name.
-MODULES: tuple[ModuleType, ...] = (clip_text,)
+# A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name; select and complete
+# where the tensors of a file are not one for each variable.
+MODULES: tuple[ModuleType, ...] = (clip_text, gpt2, llama)
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
@@ -83,6 +84,8 @@ def write(model: keras.Model, folder: Path) -> Path:
     """
     module = next(module for module in MODULES if isinstance(model, module.MODEL))
     tensors = torch_tensors(model, module.tensor_name)
+    if hasattr(module, "complete"):
+        tensors = module.complete(model.config, tensors)
     folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(folder / "model.safetensors", tensors)
     write_text(folder / "config.json", json.dumps(module.write_config(model.config), indent=2) + "\n")
@@ -105,6 +108,8 @@ def _module(checkpoint: Checkpoint) -> ModuleType:
 
 def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
     renamed = {module.modern_name(name): tensor for name, tensor in checkpoint.tensors.items()}
+    if hasattr(module, "select"):
+        renamed = module.select(model.config, renamed, checkpoint.origin)
     assign(
         model,
         dataclasses.replace(checkpoint, tensors=renamed),

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasarch.commands.program import program
-from kerasarch.models import vit
+from kerasarch.models import INCEPTION, Preprocessing, accept_raw_pixels, mean_classifier, mlp, vit
 from kerasarch.runs.folder import MODEL, RunFolder
 from kerasarch.runs.parts import Parts
 from tests import conformance
@@ -49,6 +49,20 @@ def pictures(tmp_path):
         pixels[:2] //= 8
         Image.fromarray(pixels).save(folder / f"{name}.png")
     return folder
+
+
+def raw_pixels(**preprocessing):
+    """A classifier as the recipes save it, which prepares its pictures of 8 x 8 itself."""
+    prepared = Preprocessing(mean=INCEPTION.mean, std=INCEPTION.std, **preprocessing)
+    network = mlp(classes=2, input_shape=(8, 8, 1), width=4, depth=1, preprocessing=prepared)
+    conformance.randomise(network)
+    return accept_raw_pixels(network)
+
+
+def probability(model, pixels):
+    """Of the first class, for one grey picture."""
+    first, second = np.exp(conformance.to_numpy(model(pixels[None, :, :, None].astype("float32")))[0])
+    return first / (first + second)
 
 
 def call(*words):
@@ -100,6 +114,37 @@ def test_sheets_of_a_run(run, pictures):
     assert json.loads(named.stdout)[0]["class"] == "right"
 
 
+@pytest.mark.parametrize("networks", [1, 2])
+def test_a_file_that_takes_raw_pixels(networks, tmp_path, monkeypatch):
+    """What the recipes save has its preprocessing inside, an ensemble in each of its networks: none goes in front."""
+    monkeypatch.chdir(tmp_path)
+    model = raw_pixels() if networks == 1 else mean_classifier([raw_pixels(), raw_pixels()])
+    model.save("model.keras")
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    Image.fromarray(pixels).save("one.png")
+    done = call("explain", "model.keras", "one.png", "--label", "0", "--method", "occlusion", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)[0]["probability"] == pytest.approx(probability(model, pixels), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bilinear", "bicubic"])
+def test_pictures_are_resized_as_the_model_says(run, name, tmp_path):
+    model = raw_pixels(interpolation=name)
+    model.save(run.path / MODEL)
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (5, 11), dtype=np.uint8))
+    picture.save("one.png")
+    filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+    expected = {
+        other: probability(model, np.asarray(picture.resize((8, 8), resampling)))
+        for other, resampling in filters.items()
+    }
+    assert abs(expected["bilinear"] - expected["bicubic"]) > 1e-4
+    predicted = json.loads(call("predict", "latest", "one.png", "--json").stdout)[0]["probabilities"]["left"]
+    explained = call("explain", "latest", "one.png", "--label", "left", "--method", "occlusion", "--json")
+    assert predicted == pytest.approx(expected[name], abs=1e-5)
+    assert json.loads(explained.stdout)[0]["probability"] == pytest.approx(expected[name], abs=1e-5)
+
+
 def test_attention_of_a_file(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = vit("vit_tiny_patch4", input_shape=(16, 16, 3), width=8, depth=2, heads=2, classes=3)
@@ -119,6 +164,8 @@ def test_attention_of_a_file(pictures, tmp_path, monkeypatch):
         (("explain", "latest", "photos", "--label", "up"), "left, right"),
         (("explain", "latest", "photos", "--method", "attention"), "attention"),
         (("explain", "latest", "photos", "--layer", "roof"), "expected one of"),
+        (("explain", "latest", "photos", "--layer", "maps", "--method", "occlusion"), "--layer"),
+        (("explain", "latest", "photos", "--label", "left", "--method", "features"), "--label"),
     ],
 )
 def test_bad_input(run, pictures, words, text):

@@ -153,7 +153,9 @@ def test_list_finds_by_words_and_task(call, zoo):
     assert [row["name"] for row in json.loads(call("list", "do GOOD", "--json").stdout)] == ["good"]
     rows = json.loads(call("list", "--task", "image-classification", "--json").stdout)
     assert {row["task"] for row in rows} == {"image-classification"}
-    assert "Did you mean fake-task" in call("list", "--task", "fake-tasks").stdout
+    unknown = call("list", "--task", "fake-tasks")
+    assert unknown.exit_code == 2
+    assert "Did you mean fake-task" in unknown.stderr
     assert "No recipe matches zebra" in call("list", "zebra").stdout
 
 

@@ -58,7 +58,7 @@ def test_the_config_of_an_earlier_run_is_a_config(call, requests, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "seen"), [("cpu", "cpu"), ("gpu", None), ("gpu:0", "0"), ("gpu:0,1", "0,1"), ("1", "1")]
+    ("given", "seen"), [("cpu", "cpu"), ("gpu", "gpu"), ("gpu:0", "0"), ("gpu:0,1", "0,1"), ("1", "1")]
 )
 def test_devices(call, requests, given, seen):
     assert call("run", "mine.py", "--folder", "x", "--devices", given).exit_code == 0

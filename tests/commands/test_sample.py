@@ -82,12 +82,16 @@ def test_a_grid_and_single_pictures(make, sample, tmp_path):
 
 
 def test_translating(make, sample, tmp_path):
-    make(models.Translator(negative(), channels=1))
+    folder = make(models.Translator(negative(), channels=1))
     Image.fromarray(np.array([[0, 100]], np.uint8)).save(tmp_path / "a.png")
     done = sample("latest", "--input", tmp_path / "a.png", "--separate", "each")
     assert done.exit_code == 0, done.output
     assert np.abs(pixels(tmp_path / "each" / "0000.png").astype(int) - [[255, 155]]).max() <= 1
     assert "--input PATH" in sample("latest").stderr
+    np.savez(folder.path / "inputs.npz", forward=np.full((3, 1, 2, 1), 5, np.uint8))  # as the run keeps some
+    kept = sample("latest", "--n", 2, "--separate", "own", "--json")
+    assert json.loads(kept.stdout)["count"] == 2
+    assert np.abs(pixels(tmp_path / "own" / "0001.png").astype(int) - 250).max() <= 1
     assert "no file or folder" in sample("latest", "--input", "nothing").stderr
     assert "do not apply" in sample("latest", "--input", tmp_path / "a.png", "--truncation", 0.5).stderr
     assert "one direction" in sample("latest", "--input", tmp_path / "a.png", "--reverse").stderr

@@ -127,6 +127,29 @@ def test_impossible_batches():
         data.batches(numbered(), batch=4, size=(4, 4), augment=Augmentation(mixup=0.2))
 
 
+def cubic(row):
+    """Twice as many values by cubic convolution with a = -1/2: Keys, 1981, eq. 4, at distances of 1/4 and 3/4."""
+    nearer, far = np.array([-9, 111, 29, -3]) / 128, np.array([-3, 29, 111, -9]) / 128
+    windows = np.lib.stride_tricks.sliding_window_view(row, 4)
+    return np.stack([windows[:-1] @ far, windows[1:] @ nearer], axis=1).ravel()
+
+
+@pytest.mark.parametrize("augment", [None, Augmentation(saturation=0.9)])  # grey stays as it is
+def test_pictures_are_resized_as_asked(augment):
+    row = np.random.default_rng(0).integers(60, 200, 12, dtype=np.uint8)
+    pictures = data.ArrayImages(np.broadcast_to(row[None, None, :, None], (1, 12, 12, 1)), [0], ["one"])
+    shape = {"batch": 1, "size": (12, 24), "channels": 1, "augment": augment}
+    found = {
+        name: data.batches(pictures, **shape, interpolation=name)[0][0][0, 5, :, 0] for name in ("nearest", "bicubic")
+    }
+    assert np.array_equal(found["nearest"], np.repeat(row, 2))
+    assert np.abs(found["bicubic"][4:-4] - cubic(row)).max() <= 1
+    plain = data.batches(pictures, **shape)[0][0][0, 5, :, 0]
+    assert np.abs(plain[1:-1:2] - (0.75 * row[:-1] + 0.25 * row[1:])).max() <= 1
+    with pytest.raises(UsageError, match=r"one of nearest, bilinear, bicubic, lanczos. Received 'area'"):
+        data.batches(pictures, **shape, interpolation="area")
+
+
 def test_mixed_files_become_equal(tmp_path):
     sizes = {
         "a/1.png": ((9, 4), "RGB"),

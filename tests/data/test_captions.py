@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasarch.data import load_captioned, read_captions
-from kerasarch.data.captions import fitted, has_captions, split_captioned
+from kerasarch.data.captions import cut, fitted, has_captions, split_captioned
 from kerasarch.errors import DataError, UsageError
 
 pytestmark = pytest.mark.backend_free
@@ -47,6 +47,8 @@ def test_pictures_are_cut_in_the_middle_and_brought_to_size(folder):
     stripes[:, 2:6] = 200
     np.testing.assert_array_equal(fitted(stripes, (4, 4)), np.full((4, 4, 3), 200))
     assert fitted(np.zeros((5, 7, 1), "uint8"), (6, 2)).shape == (6, 2, 3)
+    grey = np.arange(35, dtype="uint8").reshape(5, 7, 1)
+    np.testing.assert_array_equal(cut(grey, (4, 4)), np.repeat(grey[:4, 1:5], 3, axis=-1))  # as they were
     (folder / "captions.txt").write_text("a.png\tone\nc.png\ttwo\n")
     pictures = load_captioned(folder, (6, 10))
     assert pictures.captions == ("one", "two")

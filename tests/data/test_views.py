@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasarch.data.views import views
 from kerasarch.errors import UsageError
@@ -24,6 +25,14 @@ def test_mirrored_views():
     assert len(both) == 12
     for view, mirrored in zip(plain, both[6:], strict=True):
         np.testing.assert_array_equal(view[:, :, ::-1], mirrored)
+
+
+def test_crops_are_enlarged_as_asked():
+    images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), dtype=np.uint8)
+    crop = Image.fromarray(images[0, :14, :14])
+    for name, resampling in (("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)):
+        expected = np.asarray(crop.resize((16, 16), resampling))
+        np.testing.assert_array_equal(views(images, mirror=False, interpolation=name)[1][0], expected)
 
 
 def test_other_arrays_are_refused():

@@ -72,6 +72,9 @@ def test_refuses():
         DiffusionSampler(painter(), (4, 4, 1), NoiseSchedule(), prediction="v", method="magic")
     with pytest.raises(UsageError, match="guidance"):
         DiffusionSampler(painter(), (4, 4, 1), NoiseSchedule(), prediction="v", guidance=2.0)
+    unguided = DiffusionSampler(painter(3), (4, 4, 1), NoiseSchedule(), prediction="x0", classes=["a", "b", "c"])
+    with pytest.raises(UsageError, match="guidance"):
+        unguided.draw(1, 0, guidance=2.0)  # it never learned to do without a class
     with pytest.raises(UsageError, match="truncation"):
         DiffusionSampler(painter(), (4, 4, 1), NoiseSchedule(), prediction="v").sample(1, 0, truncation=0.5)
 

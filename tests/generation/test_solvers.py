@@ -108,6 +108,23 @@ def test_ddpm_large_variance_every_step_and_trailing(monkeypatch):
     agree(ddpm(short, 60), scheduler, 60, monkeypatch)
 
 
+@pytest.mark.parametrize("spacing", ["linspace", "leading", "trailing"])
+@pytest.mark.parametrize("steps", [10, 15])
+def test_ddpm_and_ddim_in_each_spacing(steps, spacing, monkeypatch):
+    """Of 15 a thousand is no multiple: there diffusers' DDIM steps to other times than it asks for next."""
+    schedule, given = NoiseSchedule("scaled_linear"), {"timestep_spacing": spacing, "steps_offset": 1}
+    scheduler = make("DDPMScheduler", "scaled_linear", **given)
+    agree(ddpm(schedule, steps, spacing=spacing, offset=1), scheduler, steps, monkeypatch)
+    scheduler = make("DDIMScheduler", "scaled_linear", **given)
+    agree(
+        ddim(schedule, steps, spacing=spacing, offset=1, eta=0.6, by_stride=True),
+        scheduler,
+        steps,
+        monkeypatch,
+        eta=0.6,
+    )
+
+
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("eta", [0.0, 0.6])
 def test_ddim(eta, prediction, monkeypatch):
@@ -145,10 +162,14 @@ def test_euler_with_the_levels_of_karras(prediction, monkeypatch):
     agree(plan, scheduler, 12, monkeypatch)
 
 
+@pytest.mark.parametrize("spacing", ["linspace", "leading", "trailing"])
 @pytest.mark.parametrize("karras", [False, True])
-def test_heun(karras, monkeypatch):
-    scheduler = make("HeunDiscreteScheduler", "scaled_linear", use_karras_sigmas=karras)
-    plan = heun(NoiseSchedule("scaled_linear", first=0.00085, last=0.012), 12, karras=karras)
+def test_heun(karras, spacing, monkeypatch):
+    scheduler = make(
+        "HeunDiscreteScheduler", "scaled_linear", use_karras_sigmas=karras, timestep_spacing=spacing, steps_offset=1
+    )
+    schedule = NoiseSchedule("scaled_linear", first=0.00085, last=0.012)
+    plan = heun(schedule, 12, karras=karras, spacing=spacing, offset=1)
     assert len(plan) == 23
     agree(plan, scheduler, 12, monkeypatch)
 

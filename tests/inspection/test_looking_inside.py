@@ -5,9 +5,19 @@ import numpy as np
 import pytest
 from keras import layers
 
+from kerasarch import layers as kerasarch_layers
 from kerasarch import models
 from kerasarch.errors import ShapeError, UsageError
-from kerasarch.inspection import attention_rollout, cut, feature_maps, grad_cam, map_layers, occlusion
+from kerasarch.inspection import (
+    attention_maps,
+    attention_rollout,
+    cut,
+    feature_maps,
+    grad_cam,
+    map_layers,
+    occlusion,
+    patch_attention,
+)
 from tests import conformance
 
 pytestmark = conformance.QUIET
@@ -102,3 +112,57 @@ def test_rollout_by_hand():
     np.testing.assert_allclose(rolled.sum(axis=-1), 1.0, atol=1e-6)
     with pytest.raises(ShapeError, match="tokens, tokens"):
         attention_rollout([attentions[0], attentions[1, :, :, :4, :4]])
+
+
+SMALL = {"patch": 4, "width": 8, "depth": 2, "heads": 2}
+TRANSFORMERS = {
+    # What the head sees, by the place of the tokens: the class token; the patches behind it, or alone; both of DeiT's.
+    "token": (lambda **sizes: models.vit(models.ViTConfig(**SMALL), **sizes), slice(0, 1), 1),
+    "mean": (lambda **sizes: models.vit(models.ViTConfig(**SMALL, pooling="mean"), **sizes), slice(1, None), 1),
+    "no class token": (
+        lambda **sizes: models.vit(models.ViTConfig(**SMALL, pooling="mean", class_token=False), **sizes),
+        slice(0, None),
+        0,
+    ),
+    "two heads": (lambda **sizes: models.deit(models.DeiTConfig(**SMALL), **sizes), slice(0, 2), 2),
+    "one of two": (
+        lambda **sizes: models.deit(models.DeiTConfig(**SMALL, distillation_head=False), **sizes),
+        slice(0, 1),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_patches_that_the_head_sees(name, raw):
+    make, seen, front = TRANSFORMERS[name]
+    model = make(classes=3, input_shape=(12, 20, 3))
+    conformance.randomise(model)
+    model = models.accept_raw_pixels(model) if raw else model
+    x = np.random.default_rng(0).normal(size=(2, 12, 20, 3)).astype("float32")
+    found = patch_attention(model, x)
+    weights = [conformance.to_numpy(block) for block in attention_maps(model)(x)]
+    rolled = attention_rollout(weights)[:, seen, front:].mean(axis=1)
+    np.testing.assert_allclose(found.rolled, rolled.reshape(2, 3, 5), atol=1e-6)
+    heads = weights[-1][:, :, seen, front:].mean(axis=2)
+    np.testing.assert_allclose(found.heads, heads.reshape(2, 2, 3, 5), atol=1e-6)
+    assert found.block == "stage2_block"
+
+
+def test_patches_of_pictures_of_any_size():
+    """Positions are learned for 56 x 56 patches; the pictures have 3 x 5."""
+    model = models.vit(models.ViTConfig(**SMALL), classes=3, input_shape=(None, None, 3))
+    x = np.random.default_rng(0).normal(size=(1, 12, 20, 3)).astype("float32")
+    assert patch_attention(model, x).rolled.shape == (1, 3, 5)
+    assert patch_attention(model, x).heads.shape == (1, 2, 3, 5)
+
+
+def test_attention_without_patches_is_refused():
+    inputs = keras.Input((5, 8))
+    block = kerasarch_layers.TransformerEncoderBlock(2, hidden=8)(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(block)))
+    with pytest.raises(UsageError, match=r"one PatchTokens and a TokenPooling.*Received 0 and 0"):
+        patch_attention(model, np.zeros((1, 5, 8), "float32"))
+    with pytest.raises(UsageError, match="attention blocks"):
+        patch_attention(models.build("resnet8_small", input_shape=(8, 8, 3)), np.zeros((1, 8, 8, 3), "float32"))

@@ -61,6 +61,21 @@ def test_adapters_train_alone():
     np.testing.assert_allclose(to_numpy(query.kernel), frozen[query._kernel.path] + 4 / 2 * change, atol=1e-6)
 
 
+def test_adapters_that_are_there_already_are_trained_on():
+    """As those of a file are: with their rank and weight, from where they are."""
+    network = Attentive()
+    query = network.attention.query
+    query.enable_lora(3, lora_alpha=6)
+    query.lora_kernel_b.assign(np.ones((3, 8)))
+    begun, kernel = to_numpy(query.lora_kernel_a), to_numpy(query.kernel)
+    counts = models.add_adapters(network, 2, seed=1)
+    assert counts["trained"] == 3 * (4 + 8) + 2 * (2 * (6 + 8) + (8 + 4))
+    assert (query.lora_rank, query.lora_alpha, network.attention.key.lora_rank) == (3, 6, 2)
+    np.testing.assert_array_equal(to_numpy(query.lora_kernel_a), begun)
+    np.testing.assert_array_equal(to_numpy(query.kernel), kernel)
+    assert {variable.name for variable in network.trainable_variables} == {"lora_kernel_a", "lora_kernel_b"}
+
+
 def test_wrong_arguments():
     with pytest.raises(UsageError, match="rank >= 1"):
         models.add_adapters(Attentive(), 0)

@@ -56,6 +56,16 @@ def test_cifar_variants_have_the_papers_depth_and_size():
     assert round(counted / 1e6, 2) == 0.27
 
 
+def test_preprocessing_is_put_in_front_once():
+    model = models.accept_raw_pixels(small())
+    assert model.layers[1].name == "stem_normalization"
+    assert models.accept_raw_pixels(model) is model
+    ensemble = models.mean_classifier([model, models.accept_raw_pixels(small())])
+    assert models.accept_raw_pixels(ensemble) is ensemble
+    with pytest.raises(UsageError, match="takes raw pixels already"):
+        models.accept_raw_pixels(model, models.INCEPTION)
+
+
 def test_names_versions_and_did_you_mean():
     assert models.build("resnet8_small", classes=2, input_shape=(8, 8, 1)).name == "resnet8_small"
     assert models.build("resnet", depths=(1,), widths=(8,), stem_width=4, input_shape=(16, 16, 3)).output_shape == (

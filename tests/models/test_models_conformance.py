@@ -91,16 +91,20 @@ def autoencoder(kind, **fields):
     return make
 
 
-def clip_text(dtype=None):
-    """Numbers to tokens to the text's embedding, which depends on all of the model."""
-    with_policy(dtype)
-    try:
-        config = models.CLIPTextConfig(9, 8, 1, 2, 12, positions=5, projection=6, projected=True, end=2)
-        numbers = keras.Input((5,))
-        tokens = keras.ops.cast(keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(numbers)), 8), "int32")
-        return keras.Model(numbers, models.CLIPTextModel(config, name="inner")(tokens)["text_embeds"])
-    finally:
-        with_policy("float32")
+def text_model(kind, output, **fields):
+    """Numbers to tokens to the output that depends on all of the model."""
+
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            model = kind({"vocabulary": 9, "width": 8, "depth": 1, "positions": 5, **fields}, name="inner")
+            numbers = keras.Input((5,))
+            tokens = keras.ops.cast(keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(numbers)), 8), "int32")
+            return keras.Model(numbers, model(tokens)[output])
+        finally:
+            with_policy("float32")
+
+    return make
 
 
 def dit(dtype=None):
@@ -131,6 +135,7 @@ def unet(kind, *, context=(), **fields):
 
 
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
+SMALL_CLIP = {"heads": 2, "hidden": 12, "projection": 6, "projected": True, "end": 2}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
 SMALL_ALEXNET = {"widths": (4, 5, 6, 5, 4), "hidden": (7,), "pool": 2, "local_response": True, "dropout": 0.0}
@@ -145,7 +150,9 @@ ROWS = [
     Row("v2", resnet(widths=(8, 16), preactivation=True, stride_last=True), (16, 16, 1)),
     Row("autoencoder_kl", autoencoder(models.AutoencoderKL), (6, 4, 2), blind=r"key/bias"),
     Row("vq_model", autoencoder(models.VQModel, codes=6), (6, 4, 2), blind=r"key/bias"),
-    Row("clip_text", clip_text, (5,), blind=r"key/bias"),
+    Row("clip_text", text_model(models.CLIPTextModel, "text_embeds", **SMALL_CLIP), (5,), blind=r"key/bias"),
+    Row("gpt2", text_model(models.GPT2, "logits", heads=2), (5,), blind=r"key/bias"),
+    Row("llama", text_model(models.Llama, "logits", heads=4, kv_heads=2, hidden=6), (5,)),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
     Row("mlp", family(models.mlp, (3, 4, 2), width=6, norm="batch", dropout=0.0), (3, 4, 2)),

@@ -1,5 +1,6 @@
 """The recipes that train classifiers from scratch run to the end; the perceptron keeps its promises."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -47,6 +48,23 @@ def test_train_image_with_everything(tmp_path):
     (head, *_) = [layer for layer in model.get_layer("network1").layers if isinstance(layer, keras.layers.Dropout)]
     assert head.rate == 0.3
     assert sum(row["images"] for row in table(folder, "classes")) == 359
+
+
+def test_fresh_weights_expect_the_pictures_they_learn_from(tmp_path, monkeypatch):
+    """Published DeiTs saw bicubic pictures; one that is trained here sees those of the batches, and says so."""
+    from kerasarch import models
+
+    config = models.DeiTConfig(patch=4, width=8, depth=1, heads=2)
+    made = []
+    monkeypatch.setattr("kerasarch.registry.load_model_builder", lambda name: functools.partial(models.deit, config))
+    monkeypatch.setattr(
+        "kerasarch.runs.classification.train_classifier",
+        lambda run, make, images, options: made.append(make((8, 8, 1))) or {"accuracy": 1.0},
+    )
+    run(tmp_path, "train-image", "--model", "deit")
+    assert models.deit(config, classes=2).preprocessing.interpolation == "bicubic"
+    assert made[0].preprocessing.interpolation == "bilinear"
+    assert made[0].layers[1].name == "stem_normalization"
 
 
 @pytest.mark.slow

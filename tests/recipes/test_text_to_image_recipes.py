@@ -1,6 +1,7 @@
 """Drawing with Stable Diffusion from the command line, and learning from captioned pictures."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ def test_quick_trials(recipe, tmp_path):
     """They need nothing, and say that their pictures mean nothing."""
     found, output = run(tmp_path, recipe, "--smoke", "--count", 3, "--batch", 2, "--previews", 2)
     assert "random weights" in output
+    assert re.search(r"drawing (\d+)/\1  ", output)
     pictures = [np.asarray(Image.open(path)) for path in sorted((found / "pictures").iterdir())]
     assert len(pictures) == 3
     assert pictures[0].shape[-1] == 3
@@ -54,6 +56,7 @@ def test_quick_trials(recipe, tmp_path):
         ("img2img", ["--smoke", "--picture", "nowhere.png"], "there is no file nowhere.png"),
         ("text-to-image", ["--smoke", "--adapters", "nowhere"], "no such file of adapters"),
         ("text-to-image", ["--sampler", "lms"], "lms"),
+        ("text-to-image", ["--smoke", "--check", "--data", "nowhere"], "There is no folder nowhere"),
     ],
 )
 def test_what_is_missing_is_said(recipe, arguments, match, tmp_path):
@@ -103,6 +106,45 @@ def test_learns_captions_and_uses_the_adapters_again(tmp_path):
     trained = loss_on_fixed_noise(model, *known)
     assert trained < 0.98 * untrained
     check_as_diffusers_adds_them(model, tensors, tmp_path)
+
+
+def test_trains_on_from_adapters(tmp_path):
+    """At a rate of nothing they stay as they were, in their own rank."""
+    data = tmp_path / "data"
+    data.mkdir()
+    Image.new("RGB", (16, 16), (250, 30, 30)).save(data / "a.png")
+    (data / "a.txt").write_text("a cat")
+    learning = ["text-to-image", "--smoke", "--count", 1, "--data", data]
+    first, _ = run(tmp_path / "first", *learning, "--rank", 3, "--learning-rate", 0.01)
+    second, output = run(tmp_path / "second", *learning, "--adapters", first / "adapters", "--learning-rate", 1e-30)
+    before, after = (
+        read_safetensors(found / "adapters" / "pytorch_lora_weights.safetensors") for found in (first, second)
+    )
+    assert f"training goes on from the adapters of {len(before) // 2} weights" in output
+    assert sorted(before) == sorted(after)
+    for name, tensor in before.items():
+        assert 3 in tensor.shape
+        np.testing.assert_array_equal(after[name], tensor)
+    assert any(np.abs(np.array(tensor)).max() > 0 for name, tensor in before.items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize("size", [(37, 43), (36, 42)])
+def test_what_is_outside_the_hole_is_as_in_the_file(size, tmp_path):
+    """A picture of odd sides is cut, never resampled, and its mask with it."""
+    height, width = size
+    file = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    hole = np.zeros((height, width), np.uint8)
+    hole[10:20, 12:30] = 255
+    Image.fromarray(file).save(tmp_path / "picture.png")
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    given = ["--picture", tmp_path / "picture.png", "--mask", tmp_path / "mask.png", "--count", 1]
+    found, _ = run(tmp_path / "runs", "inpaint", "--smoke", *given)
+    drawn = np.asarray(Image.open(found / "pictures" / "000.png"))
+    assert drawn.shape == (height - height % 2, width - width % 2, 3)  # the trial's network halves once
+    rest = np.s_[: drawn.shape[0], : drawn.shape[1]]
+    outside = hole[rest] == 0
+    np.testing.assert_array_equal(drawn[outside], file[rest][outside])
+    assert (drawn[~outside] != file[rest][~outside]).mean() > 0.5
 
 
 def check_as_diffusers_adds_them(model, tensors, folder):

@@ -1,13 +1,18 @@
 """The transfer recipes run to the end and leave a complete folder."""
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
+from kerasarch import models, to_pretrained
 from kerasarch.commands.program import program
+from kerasarch.errors import WeightsError
+from kerasarch.runs.transfer import preprocessing_for
 
 COMPLETE = (
     "run.json", "config.json", "env.json", "recipe.py", "metrics.jsonl", "log.txt", "model.keras", "result.json",
@@ -56,6 +61,95 @@ def test_check_trains_nothing(tmp_path):
     assert "options.json" in read(folder, "config.json")["variant"]["origin"]
     assert not (folder / "model.keras").exists()
     assert not (folder / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("transfer-resnet", "--strategy", "selective"), "--open: received nothing with --strategy selective"),
+        (("transfer-resnet", "--open", "stage3"), "--open: received stage3 with --strategy gradual"),
+        (("transfer-resnet", "--strategy", "selective", "--open", "nope"), "'nope'"),
+        (("transfer-image", "--model", "lenet5", "--weights", "none", "--calibration", "x.npz"), "fresh weights"),
+    ],
+)
+def test_check_refuses_what_would_fail_later(tmp_path, words, complaint):
+    result = CliRunner().invoke(program, ["run", *words, "--check", "--out", str(tmp_path)])
+    assert result.exit_code == 2, result.output
+    assert complaint in result.stderr
+
+
+def test_a_quick_trial_keeps_the_weights_that_were_named(tmp_path):
+    words = ["transfer-image", "--model", "resnet8_small", "--weights", str(tmp_path / "no.keras"), "--smoke"]
+    result = CliRunner().invoke(program, ["run", *words, "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no.keras: no such file" in result.stderr
+
+
+def test_a_quick_trial_of_ones_own_pictures_is_small(tmp_path, asked):
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = np.random.default_rng(number).integers(0, 256, (9, 12, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    data = ("--data", tmp_path / "photos", "--smoke")
+    folder = run(tmp_path / "large", "transfer-resnet", *data, "--variant", "resnet18")
+    assert asked["make"](False).input_shape == (None, 32, 32, 3)
+    assert "quick trial: resnet18, weights none, pictures of 32 pixels" in (folder / "log.txt").read_text()
+    run(tmp_path / "small", "transfer-resnet", *data, "--weights", "none")
+    assert asked["make"](False).input_shape == (None, 16, 16, 3)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a recipe would train and with which pictures; nothing is trained."""
+    found = {}
+
+    def compare(run, make, train, validation, test, options, **defaults):
+        found.update(make=make, train=train, test=test)
+        return {"accuracy": 1.0, "gain_over_scratch": 1.0}
+
+    monkeypatch.setattr("kerasarch.runs.transfer.compare_transfer", compare)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (("transfer-image", "--model", "resnet8_small"), 24),
+        (("transfer-image", "--model", "resnet8_small", "--image-size", 12), 12),
+        (("transfer-resnet", "--variant", "resnet8_small"), 16),
+    ],
+)
+def test_pictures_are_prepared_as_the_weights_say(tmp_path, asked, words, size):
+    said = models.Preprocessing(interpolation="bicubic")
+    models.resnet("resnet8_small", input_shape=(24, 24, 3), classes=3, preprocessing=said).save(tmp_path / "it.keras")
+    run(tmp_path / "runs", *words, "--weights", tmp_path / "it.keras", "--batch", 4)
+    images, _ = asked["test"][0]
+    digit = Image.fromarray(asked["test"].source[0][0][..., 0]).convert("RGB")
+    assert np.array_equal(images[0], np.asarray(digit.resize((size, size), Image.Resampling.BICUBIC)))
+    assert asked["train"][0][0].shape == (4, size, size, 3)
+    model = asked["make"](True)
+    assert model.input_shape == (None, size, size, 3)
+    assert model.preprocessing.interpolation == "bicubic"
+
+
+def test_the_size_is_that_of_the_weights_or_of_the_builder(tmp_path):
+    config = models.ViTConfig(patch=4, width=8, depth=1, heads=2, image_size=(16, 16))
+    builder = functools.partial(models.vit, config, classes=2)
+    trained = builder(input_shape=(24, 20, 3), preprocessing=models.Preprocessing(interpolation="lanczos"))
+    to_pretrained(trained, tmp_path / "folder")
+    for weights, image_size, expected in (
+        ("none", None, ((16, 16), "bilinear")),
+        ("none", 12, ((12, 12), "bilinear")),
+        (str(tmp_path / "folder"), None, ((24, 20), "lanczos")),
+        (str(tmp_path / "folder"), 12, ((12, 12), "lanczos")),
+    ):
+        found = preprocessing_for(builder, weights, image_size)
+        assert (found.size, found.interpolation) == expected
+    builder().save_weights(tmp_path / "tensors.weights.h5")  # which say nothing of pictures
+    assert preprocessing_for(builder, str(tmp_path / "tensors.weights.h5")).size == (16, 16)
+    with pytest.raises(WeightsError, match="no such file"):
+        preprocessing_for(builder, "missing.keras")
 
 
 @pytest.mark.slow

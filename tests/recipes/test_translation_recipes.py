@@ -48,7 +48,11 @@ def write(path: Path, size: tuple[int, int], seed: int) -> None:
 )
 def test_smoke_and_sample(tmp_path, recipe, figures, given, made):
     folder = run(tmp_path / "runs", recipe)
-    assert set(figures) <= set(result_of(folder))
+    result = result_of(folder)
+    scores = ("a_to_b_frechet_distance", "b_to_a_recall") if recipe == "cyclegan" else ("frechet_distance", "recall")
+    assert {*figures, *scores} <= set(result)
+    assert 0 <= result[scores[0].replace("frechet_distance", "class_kept_share")] <= 1
+    call("sample", folder, "--n", 5, "--out", tmp_path / "own.png")  # of pictures that the run kept
     assert list((folder / "figures").glob("samples*.png"))
     write(tmp_path / "picture.png", given, 0)
     for extra in ((), ("--reverse",)) if recipe == "cyclegan" else ((),):

@@ -8,7 +8,9 @@ import textwrap
 
 import pytest
 
+from kerasarch.errors import BackendError
 from kerasarch.runs.environment import backend_settings, compiled_programs
+from kerasarch.runs.execute import check_devices
 from kerasarch.runs.greeting import without_greeting
 
 pytestmark = pytest.mark.backend_free
@@ -86,3 +88,16 @@ def test_a_run_after_a_quick_trial_is_optimised_again(given, found):
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": given}
     done = subprocess.run([sys.executable, "-c", AGAIN], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == found
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "0,1"])
+def test_gpus_that_are_not_there_are_refused(wanted):
+    with pytest.raises(BackendError, match=r"jax finds no GPU here, only cpu:0\..*kerasarch doctor"):
+        check_devices(wanted, "jax", ["cpu:0"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [(None, ["cpu:0"]), ("cpu", ["cpu:0"]), ("gpu", ["gpu:0", "gpu:1"]), ("1", ["gpu:0"])]
+)
+def test_devices_that_are_there(wanted, found):
+    check_devices(wanted, "jax", found)

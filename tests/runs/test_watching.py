@@ -9,6 +9,7 @@ from kerasarch.runs.active import ActiveRun
 from kerasarch.runs.folder import METRICS, RunFolder
 from kerasarch.runs.record import read_record
 from kerasarch.runs.report import write_report
+from kerasarch.training.autoencoding import PosteriorCollapse
 
 
 def network(activation="relu", depth=2, deviation=None):
@@ -28,14 +29,14 @@ def folder(tmp_path):
     return RunFolder.create(tmp_path, "watched", {"backend": "any"}, {})
 
 
-def fit(folder, model, rate, plain=False, **options):
+def fit(folder, model, rate, plain=False, callbacks=(), **options):
     model.compile(keras.optimizers.SGD(rate), "mse")
     run = ActiveRun(folder, seed=0, quiet=True, **options)
     if plain:
         model.fit(*data(), batch_size=16, epochs=2, verbose=0, callbacks=run.callbacks())
     else:
         try:
-            run.fit("train", model, data(), epochs=6)
+            run.fit("train", model, data(), epochs=6, callbacks=callbacks)
         finally:
             run.close()
     return run
@@ -59,6 +60,26 @@ def test_a_large_rate_explodes_and_the_report_tells_why_training_ended(folder):
         fit(folder, network(depth=3), 30.0)
     assert {warning["name"] for warning in record_of(folder).warnings} & {"not-finite", "exploding"}
     assert "Lower the learning rate" in write_report(folder).read_text()
+
+
+def test_a_posterior_collapse_is_in_the_report_and_in_tensorboard(folder):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    class Collapsed(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["active_units"] = 1.0
+
+    told = PosteriorCollapse(16, steps=0)
+    fit(folder, network(), 0.05, tensorboard=True, monitor=0, callbacks=[Collapsed(), told])
+    (warning,) = record_of(folder).warnings
+    assert (warning["name"], warning["phase"]) == ("posterior-collapse", "train")
+    page = write_report(folder).read_text()
+    assert "1 of 16 latent components are active" in page
+    assert "Lengthen the warm-up" in page
+    found = accumulator.EventAccumulator(str(folder.path / "tensorboard"))
+    found.Reload()
+    (event,) = found.Tensors("train/posterior-collapse/latent")
+    assert event.tensor_proto.string_val[0].startswith(b"Posterior collapse: 1 of 16")
 
 
 def test_healthy_training_is_quiet_and_tensorboard_has_it_all(folder):

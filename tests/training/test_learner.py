@@ -208,6 +208,22 @@ def test_wrong_use_is_told(backend):
         Learner().evaluation_step(None)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_variables_of_another_network_are_told(policy, eagerly):
+    class Crossed(Pair):
+        def step(self, batch):
+            x, y = batch
+            return {
+                "a": self.minimize("left", self.loss_of, self.right, x, y, variables=self.right.trainable_variables)
+            }
+
+    learner = Crossed(dense("l", dtype=policy), dense("r", dtype=policy))
+    learner.compile({"left": keras.optimizers.SGD(), "right": keras.optimizers.SGD()}, run_eagerly=eagerly)
+    with pytest.raises(UsageError, match=r"'r/.*kernel'.*network 'left'"):
+        learner.train_on_batch(*data(4))
+
+
 DISTRIBUTED = """
 import keras, numpy as np
 from test_learner import compiled, data, arrays

@@ -3,6 +3,7 @@
 import warnings
 
 import h5py
+import keras
 import numpy as np
 import torch
 
@@ -68,6 +69,22 @@ def huggingface_outputs(model: torch.nn.Module, x: np.ndarray):
     with torch.no_grad():
         result = model(torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1))))
     return type(result)(**{name: value.numpy() for name, value in result.items() if hasattr(value, "numpy")})
+
+
+def named_outputs(model: torch.nn.Module, **inputs) -> dict:
+    """Outputs of a model of transformers by name, with its hidden states, as arrays; its cache is left out."""
+    with torch.no_grad():
+        found = model(**{key: torch.tensor(value) for key, value in inputs.items()}, output_hidden_states=True)
+    return {
+        key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
+        for key, value in found.items()
+        if key != "past_key_values"
+    }
+
+
+def call_quickly(model, inputs):
+    """Call a model, compiled on JAX, where eager calls compile each operation by itself."""
+    return model.predict_on_batch(inputs) if keras.backend.backend() == "jax" else model(inputs)
 
 
 def write_legacy(model, path) -> None:

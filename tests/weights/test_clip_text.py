@@ -14,7 +14,7 @@ from kerasarch.models.clip_text import VARIANTS
 from kerasarch.weights.safetensors_files import read_safetensors, write_safetensors
 from tests import conformance
 from tests.conformance import to_numpy
-from tests.weights.references import assert_close, randomise_torch
+from tests.weights.references import assert_close, call_quickly, named_outputs, randomise_torch
 
 transformers = pytest.importorskip("transformers")
 pytestmark = conformance.QUIET
@@ -46,20 +46,6 @@ def reference(kind: str, **fields):
     return model
 
 
-def expected(model, **inputs):
-    with torch.no_grad():
-        found = model(**{key: torch.tensor(value) for key, value in inputs.items()}, output_hidden_states=True)
-    return {
-        key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
-        for key, value in found.items()
-    }
-
-
-def call(model, inputs):
-    """Compiled on JAX, where eager calls compile each operation by itself."""
-    return model.predict_on_batch(inputs) if keras.backend.backend() == "jax" else model(inputs)
-
-
 def compare(ours, theirs) -> None:
     assert set(theirs) - {"pooler_output"} == set(ours) - {"pooler_output"}
     for name, value in theirs.items():
@@ -81,10 +67,10 @@ def test_text_model_both_ways(old, tmp_path):
         tensors = {f"text_model.{name}": np.array(tensor) for name, tensor in read_safetensors(file).items()}
         write_safetensors(file, {**tensors, "text_model.embeddings.position_ids": np.arange(9)[None]})
     ours = kerasarch.from_pretrained(tmp_path / "theirs", hidden_states=True)
-    compare(call(ours, IDS), expected(theirs, input_ids=IDS))
+    compare(call_quickly(ours, IDS), named_outputs(theirs, input_ids=IDS))
     inputs = {"input_ids": IDS, "attention_mask": MASK}
-    padded = expected(theirs, **inputs)
-    compare(call(ours, inputs), padded)
+    padded = named_outputs(theirs, **inputs)
+    compare(call_quickly(ours, inputs), padded)
     if old:
         return
     kerasarch.to_pretrained(ours, tmp_path / "ours")
@@ -92,21 +78,21 @@ def test_text_model_both_ways(old, tmp_path):
     assert not any(report.values())
     for name in SIZES:
         assert getattr(again.config, name) == getattr(theirs.config, name)
-    compare(padded, expected(again, **inputs))
+    compare(padded, named_outputs(again, **inputs))
 
 
 def test_with_projection_both_ways(tmp_path):
     theirs = reference("CLIPTextModelWithProjection", hidden_act="gelu_pytorch_tanh")
     theirs.save_pretrained(tmp_path / "theirs")
     ours = kerasarch.from_pretrained(tmp_path / "theirs")
-    found = expected(theirs, input_ids=IDS, attention_mask=MASK)
+    found = named_outputs(theirs, input_ids=IDS, attention_mask=MASK)
     del found["hidden_states"]
-    compare(call(ours, [IDS, MASK]), found)
+    compare(call_quickly(ours, [IDS, MASK]), found)
     kerasarch.to_pretrained(ours, tmp_path / "ours")
     again, report = type(theirs).from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not any(report.values())
     np.testing.assert_array_equal(
-        expected(again, input_ids=IDS, attention_mask=MASK)["text_embeds"], found["text_embeds"]
+        named_outputs(again, input_ids=IDS, attention_mask=MASK)["text_embeds"], found["text_embeds"]
     )
 
 
@@ -122,7 +108,7 @@ def test_the_text_encoder_of_a_whole_clip(tmp_path):
     ours = kerasarch.from_pretrained(tmp_path)
     with torch.no_grad():
         found = theirs.get_text_features(input_ids=torch.tensor(IDS), return_dict=True).pooler_output
-    assert_close(to_numpy(call(ours, IDS)["text_embeds"]), found)
+    assert_close(to_numpy(call_quickly(ours, IDS)["text_embeds"]), found)
 
 
 def test_folders_and_calls_that_do_not_fit(tmp_path):

@@ -23,7 +23,8 @@ class AdaptiveAugmentation(keras.layers.Layer):
     (https://arxiv.org/abs/2006.06676). Each transformation of appendix B is applied to each picture with probability
     ``p`` of its own; as long as p stays below about 0.8 the generator does not learn them. ``r_t = E sign(D(x))``
     (eq. 1) over the real pictures of the last ``interval`` steps tells how far the discriminator overfits: above the
-    target p grows, below it p falls, by so much that it gets from 0 to 1 within ``images`` pictures.
+    target p grows, below it p falls, by so much that it gets from 0 to 1 within ``images`` pictures. Their D gives
+    logits; of other losses the score that says neither real nor generated is taken from D(x) first.
 
     The strengths are those of the authors' code, for pixels in [-1, 1]. ``blit``: horizontal flips, quarter turns,
     whole-pixel translations by up to 1/8; ``geometric``: scaling, rotation, stretching, translation; ``color``:
@@ -98,14 +99,15 @@ class AdaptiveAugmentation(keras.layers.Layer):
             images = colors.recolor(images, _colors(draws, images.shape[-1]))
         return ops.transpose(images, (0, 3, 1, 2)) if first else images
 
-    def observe(self, real_scores: Any) -> None:
+    def observe(self, real_scores: Any, undecided: float = 0.0) -> None:
         """Count the signs of the scores of real pictures in training; after each ``interval`` steps, move p.
 
         Args:
             real_scores: What the discriminator said of (transformed) real pictures.
+            undecided: What it says where it finds real and generated equally likely.
         """
         scores = ops.stop_gradient(ops.cast(real_scores, "float32"))
-        signs = self.signs + ops.sum(ops.sign(scores))
+        signs = self.signs + ops.sum(ops.sign(scores - undecided))
         seen = self.seen + float(np.prod(scores.shape[1:])) * ops.cast(ops.shape(scores)[0], "float32")
         steps = self.steps + 1
         due = steps >= self.interval

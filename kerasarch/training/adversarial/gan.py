@@ -30,8 +30,9 @@ class GAN(Learner):
 
     Logs: ``discriminator_loss`` (with the penalty), ``generator_loss``, ``real_score`` and ``fake_score`` (means of
     what the discriminator says, before any sigmoid), the penalty by its name, and ``augmentation_probability`` and
-    ``overfitting`` where there is an augmentation. ``evaluate`` gives the first and both scores for held-out pictures:
-    real scores far below those in training mean that the discriminator has learned its data by heart.
+    ``overfitting`` where there is an augmentation (with a critic the probability alone). ``evaluate`` gives the first
+    and both scores for held-out pictures: real scores far below those in training mean that the discriminator has
+    learned its data by heart.
 
     Args:
         generator: Latents ``(B, latent)`` to pictures.
@@ -41,13 +42,14 @@ class GAN(Learner):
         conditional: Whether the networks take labels; the batches are then ``(pictures, labels)``.
         discriminator_steps: Steps of the discriminator for each of the generator.
         penalty: A term of the discriminator's loss, such as `R1` or `GradientPenalty`.
-        augmentation: What the discriminator's pictures pass through.
+        augmentation: What the discriminator's pictures pass through. One that adapts needs a loss that has an
+            undecided score, which a critic's has not: there give it ``target=None`` and a probability.
         average: The averaged generator, from which samples are taken; None to take them from the generator itself.
         seed: Of the held seed generator.
         **kwargs: Passed to ``keras.Model``.
 
     Raises:
-        UsageError: The objective is unknown, or a count is not positive.
+        UsageError: The objective is unknown, a count is not positive, or an augmentation is to adapt to a critic.
     """
 
     def __init__(
@@ -71,6 +73,12 @@ class GAN(Learner):
         self.generator, self.discriminator = generator, discriminator
         self.latent = latent if isinstance(latent, int) else tuple(latent)
         self.objective, self.adversarial = objective, adversarial_loss(objective)
+        if augmentation is not None and augmentation.target is not None and self.adversarial.undecided is None:
+            raise UsageError(
+                f"{self.name}: received an augmentation that adapts (--augment) with the loss "
+                f"{self.adversarial.name!r}, whose scores do not say which pictures the discriminator takes for real. "
+                "Expected none, one with target=None and a probability, or another loss."
+            )
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
         self.penalty, self.augmentation, self.average, self.seed = penalty, augmentation, average, seed
         self.random = keras.random.SeedGenerator(seed)
@@ -92,7 +100,8 @@ class GAN(Learner):
         logs |= self.generator_step(ops.shape(images)[0], labels)
         if self.augmentation is not None:
             logs["augmentation_probability"] = self.augmentation.probability.value
-            logs["overfitting"] = self.augmentation.overfitting.value
+            if self.adversarial.undecided is not None:
+                logs["overfitting"] = self.augmentation.overfitting.value
         return logs
 
     def discriminator_step(self, images: Any, labels: Any) -> dict[str, Any]:
@@ -103,8 +112,8 @@ class GAN(Learner):
         _, (logs, real_scores) = self.minimize(
             "discriminator", self.discriminator_loss, images, fake, labels, mix, has_aux=True
         )
-        if self.augmentation is not None:
-            self.augmentation.observe(real_scores)
+        if self.augmentation is not None and self.adversarial.undecided is not None:
+            self.augmentation.observe(real_scores, self.adversarial.undecided)
         return logs
 
     def generator_step(self, count: Any, labels: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasarch.errors import ShapeError
 
-_K1, _K2, _WINDOW, _SIGMA = 0.01, 0.03, 11, 1.5  # Wang et al., 2004, section III.C
+_K1, _K2, _RADIUS, _SIGMA = 0.01, 0.03, 5, 1.5  # Wang et al., 2004, section III.C
 
 
 def peak_signal_to_noise(originals: Any, images: Any, span: float = 2.0) -> Any:
@@ -31,7 +31,8 @@ def structural_similarity(originals: Any, images: Any, span: float = 2.0) -> Any
     """Mean structural similarity (SSIM) of each picture.
 
     Wang et al., 2004, eq. 13 and 17 (https://doi.org/10.1109/TIP.2003.819861): Gaussian windows of 11 pixels with
-    deviation 1.5, where they lie wholly in the picture; each channel apart.
+    deviation 1.5, where they lie wholly in the picture; each channel apart. Where a picture is smaller, the window is
+    cut to the largest odd size that fits: what `kerasarch.metrics.ssim` computes, for the compiled step.
 
     Args:
         originals: ``(B, H, W, C)``, the channels second where Keras' image data format says so.
@@ -40,38 +41,37 @@ def structural_similarity(originals: Any, images: Any, span: float = 2.0) -> Any
 
     Returns:
         ``(B,)``.
-
-    Raises:
-        ShapeError: The pictures are smaller than a window.
     """
     x, y = ops.cast(originals, "float32"), ops.cast(images, "float32")
     if keras.config.image_data_format() == "channels_first":
         x, y = (ops.transpose(picture, (0, 2, 3, 1)) for picture in (x, y))
-    if min(x.shape[1:3]) < _WINDOW:
-        raise ShapeError(f"SSIM needs pictures of {_WINDOW} pixels or more. Received shape {tuple(x.shape)}.")
-    mean_x, mean_y = _windows(x), _windows(y)
-    variance_x = _windows(x * x) - mean_x * mean_x
-    variance_y = _windows(y * y) - mean_y * mean_y
-    covariance = _windows(x * y) - mean_x * mean_y
+    bands = _bands(x.shape[1], x.shape[2])
+    mean_x, mean_y = _windows(x, bands), _windows(y, bands)
+    variance_x = _windows(x * x, bands) - mean_x * mean_x
+    variance_y = _windows(y * y, bands) - mean_y * mean_y
+    covariance = _windows(x * y, bands) - mean_x * mean_y
     c1, c2 = (_K1 * span) ** 2, (_K2 * span) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
     return ops.mean(luminance * structure, axis=(1, 2, 3))
 
 
-def _windows(images: Any) -> Any:
+def _windows(images: Any, bands: tuple[Any, Any]) -> Any:
     """Means over all Gaussian windows."""
-    rows, columns = (ops.convert_to_tensor(_band(images.shape[axis])) for axis in (1, 2))
+    rows, columns = bands
     return ops.einsum("ph,bhwc,qw->bpqc", rows, images, columns)
 
 
-def _band(size: int) -> np.ndarray:
-    """Matrix ``(size - 10, size)`` with the window in each row, one pixel further each time."""
-    window = np.exp(-(((np.arange(_WINDOW) - _WINDOW // 2) / _SIGMA) ** 2) / 2)
-    matrix = np.zeros((size - _WINDOW + 1, size), "float32")
-    for place in range(len(matrix)):
-        matrix[place, place : place + _WINDOW] = window / window.sum()
-    return matrix
+def _bands(height: int, width: int) -> tuple[Any, Any]:
+    """For each side a matrix ``(windows, size)`` with the window in each row, one pixel further each time."""
+    radius = min(_RADIUS, (min(height, width) - 1) // 2)
+    window = np.exp(-((np.arange(-radius, radius + 1) / _SIGMA) ** 2) / 2)
+    matrices = [np.zeros((size - 2 * radius, size), "float32") for size in (height, width)]
+    for matrix in matrices:
+        for place in range(len(matrix)):
+            matrix[place, place : place + len(window)] = window / window.sum()
+    rows, columns = matrices
+    return ops.convert_to_tensor(rows), ops.convert_to_tensor(columns)
 
 
 class _Quality(keras.metrics.MeanMetricWrapper):
@@ -93,6 +93,12 @@ class _Quality(keras.metrics.MeanMetricWrapper):
         inner = slice(self.border, -self.border or None)
         first = keras.config.image_data_format() == "channels_first"
         place = (slice(None), slice(None), inner, inner) if first else (slice(None), inner, inner)
+        sides = originals.shape[2:] if first else originals.shape[1:3]
+        if min(sides) <= 2 * self.border:
+            raise ShapeError(
+                f"{self.name}: a border of {self.border} leaves nothing of pictures of shape {tuple(originals.shape)}. "
+                f"Expected one below {min(sides) / 2:g}."
+            )
         return self.measure(originals[place], images[place], self.span)
 
     def get_config(self) -> dict[str, Any]:
@@ -109,6 +115,9 @@ class PeakSignalToNoise(_Quality):
         border: Pixels left out at each side; Ledig et al., 2017 leave out 4.
         name: Name of the metric.
         dtype: As in Keras.
+
+    Raises:
+        ShapeError: The border leaves nothing of the pictures.
     """
 
     def __init__(self, span: float = 2.0, border: int = 0, name: str = "psnr", dtype: Any = None):
@@ -124,6 +133,9 @@ class StructuralSimilarity(_Quality):
         border: Pixels left out at each side; Ledig et al., 2017 leave out 4.
         name: Name of the metric.
         dtype: As in Keras.
+
+    Raises:
+        ShapeError: The border leaves nothing of the pictures.
     """
 
     def __init__(self, span: float = 2.0, border: int = 0, name: str = "ssim", dtype: Any = None):

@@ -24,12 +24,15 @@ class AdversarialLoss:
         generator: Function of the fake scores.
         chance: The discriminator's loss where it cannot tell the two apart; None where its loss says nothing of that,
             as a critic's.
+        undecided: The score of a picture that is as likely real as generated; None where there is no such score, as
+            for a critic, whose scores may all be moved by a constant.
     """
 
     name: str
     discriminator: Callable[[Any, Any], Any]
     generator: Callable[[Any], Any]
     chance: float | None = None
+    undecided: float | None = None
 
     def watched(self, share: float = 1.0) -> DiscriminatorLogs | None:
         """Return which logs tell that the discriminator is too strong, or None for a critic, which should win.
@@ -136,10 +139,10 @@ def critic_generator(fake: Any) -> Any:
 LOSSES = {
     loss.name: loss
     for loss in (
-        AdversarialLoss("non_saturating", logistic_discriminator, non_saturating_generator, 2 * math.log(2)),
-        AdversarialLoss("minimax", logistic_discriminator, minimax_generator, 2 * math.log(2)),
-        AdversarialLoss("hinge", hinge_discriminator, critic_generator, 2.0),
-        AdversarialLoss("least_squares", least_squares_discriminator, least_squares_generator, 0.25),
+        AdversarialLoss("non_saturating", logistic_discriminator, non_saturating_generator, 2 * math.log(2), 0.0),
+        AdversarialLoss("minimax", logistic_discriminator, minimax_generator, 2 * math.log(2), 0.0),
+        AdversarialLoss("hinge", hinge_discriminator, critic_generator, 2.0, 0.0),
+        AdversarialLoss("least_squares", least_squares_discriminator, least_squares_generator, 0.25, 0.5),
         AdversarialLoss("wasserstein", wasserstein_discriminator, critic_generator),
     )
 }

@@ -18,7 +18,7 @@ class StyleGAN2(GAN):
 
     Karras et al., 2020 (https://arxiv.org/abs/1912.04958). Every ``r1_interval`` steps the discriminator takes a
     further step for R1, every ``path_interval`` steps the generator one for eq. 4, on half as many pictures, each
-    weighted with its interval (appendix B). The optimizers have to allow for these steps: `lazy_adam`. A share
+    weighted with its interval (appendix B). The optimizers have to allow for these steps: `lazy_adams`. A share
     ``mixing`` of the pictures has the styles of two latents (Karras et al., 2019, section 3.1). The generator's
     average of w moves once a step. For the averaged generator give a `WeightAverage` with a half-life of 10 000
     pictures.
@@ -72,6 +72,28 @@ class StyleGAN2(GAN):
         self.path_length = PathLength(path_weight, name="path_length")
         self.lazy_r1 = Lazily(r1_interval if r1_weight else 0, ["r1_penalty"], name="lazy_r1")
         self.lazy_path = Lazily(path_interval if path_weight else 0, ["path_penalty", "path_length"], name="lazy_path")
+
+    def lazy_adams(
+        self,
+        generator_rate: float = 0.002,
+        discriminator_rate: float = 0.002,
+        *,
+        beta_1: float = 0.0,
+        beta_2: float = 0.99,
+    ) -> dict[str, keras.optimizers.Adam]:
+        """Make the optimizers for ``compile``: `lazy_adam` with the interval at which each network is regularised.
+
+        Args:
+            generator_rate: Learning rate of the generator without lazy regularisation.
+            discriminator_rate: Learning rate of the discriminator without lazy regularisation.
+            beta_1: Decay of the first moment.
+            beta_2: Decay of the second moment.
+        """
+        betas = {"beta_1": beta_1, "beta_2": beta_2}
+        return {
+            "generator": lazy_adam(generator_rate, self.lazy_path.interval, **betas),
+            "discriminator": lazy_adam(discriminator_rate, self.lazy_r1.interval, **betas),
+        }
 
     def discriminator_step(self, images: Any, labels: Any) -> dict[str, Any]:
         """Train the discriminator, and every few steps its smoothness."""

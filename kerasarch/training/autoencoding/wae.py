@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from kerasarch.errors import ShapeError, UsageError
-from kerasarch.training.autoencoding.discrepancy import imq_discrepancy
+from kerasarch.training.autoencoding.discrepancy import imq_discrepancy, pairs
 from kerasarch.training.autoencoding.parts import PartsModel, weighted_mean
 
 ACTIVATIONS = (None, "sigmoid", "tanh")
@@ -90,8 +90,8 @@ class WAE(PartsModel):
         z = ops.cast(y_pred["latent"], "float32")
         prior = keras.random.normal(ops.shape(z), seed=self.seed_generator)
         discrepancy = imq_discrepancy(z, prior, self.scales)
-        for tracker, value in zip(self.trackers, (errors, discrepancy), strict=True):
-            tracker.update_state(value)
+        for tracker, value, weight in zip(self.trackers, (errors, discrepancy), (None, pairs(z)), strict=True):
+            tracker.update_state(value, weight)
         return weighted_mean(errors, sample_weight) + self.penalty * discrepancy + sum(self.losses)
 
 

@@ -1,5 +1,6 @@
 """The Wasserstein autoencoder whose latent vectors a discriminator holds to the prior."""
 
+import math
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from kerasarch.errors import ShapeError
 from kerasarch.models import Network
 from kerasarch.training.autoencoding.parts import PartsModel
 from kerasarch.training.autoencoding.wae import squared_error, to_pixels
+from kerasarch.training.health import DiscriminatorLogs
 from kerasarch.training.learner import Learner
 
 
@@ -95,6 +97,11 @@ class WAEGAN(Learner):
         self.autoencoder, self.critic = autoencoder, critic
         self.penalty, self.activation, self.seed = penalty, activation, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def discriminator_logs(self) -> DiscriminatorLogs:
+        """What monitoring looks at to tell that the critic is too strong."""
+        return DiscriminatorLogs("critic_loss", chance=2 * math.log(2))
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train critic, then encoder and decoder, on a batch."""

@@ -128,6 +128,12 @@ def test_probability_adapts():
     assert overfitting == pytest.approx(0.6)
 
 
+def test_overfitting_is_counted_from_the_undecided_score():
+    layer = AdaptiveAugmentation(interval=1)
+    layer.observe(tensor([[0.3], [0.4], [0.49], [0.6]]), undecided=0.5)
+    assert float(ops.convert_to_numpy(layer.overfitting.value)) == pytest.approx(-0.5)
+
+
 def test_bad_arguments():
     with pytest.raises(UsageError, match="blit, geometric, color"):
         AdaptiveAugmentation(["blits"])

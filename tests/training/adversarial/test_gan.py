@@ -112,6 +112,25 @@ def test_compiled_with_augmentation_average_and_evaluation(pictures, tmp_path):
             np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(v.value) for v in (old, new)), err_msg=old.path)
 
 
+@pytest.mark.parametrize(("objective", "bias"), [("least_squares", 0.4), ("hinge", -0.1)])
+def test_augmentation_counts_who_is_taken_for_real(pictures, objective, bias):
+    learner = make(objective=objective, augmentation=AdaptiveAugmentation(probability=0.5, interval=1, seed=1))
+    learner.discriminator.set_weights([np.zeros((16, 1)), np.array([bias])])
+    logs = train_once(learner, pictures, {"generator": 0.0, "discriminator": 0.0})
+    assert logs["real_score"] == pytest.approx(bias)
+    assert logs["overfitting"] == -1  # every real picture is taken for a generated one
+
+
+def test_a_critic_has_no_augmentation_that_adapts(pictures):
+    with pytest.raises(UsageError, match=r"target=None.*another loss"):
+        make(objective="wasserstein", augmentation=AdaptiveAugmentation())
+    fixed = AdaptiveAugmentation(["color"], probability=0.25, target=None, interval=1, seed=1)
+    learner = make(objective="wasserstein", augmentation=fixed)
+    logs = train_once(learner, pictures, {"generator": 0.0, "discriminator": 0.0})
+    assert logs["augmentation_probability"] == 0.25
+    assert "overfitting" not in logs
+
+
 def test_what_it_refuses(pictures):
     with pytest.raises(UsageError, match="1 or more"):
         make(discriminator_steps=0)

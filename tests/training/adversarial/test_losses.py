@@ -50,6 +50,7 @@ def test_losses_of_ones_own_and_unknown_ones():
 def test_the_loss_at_chance_is_what_is_watched(name, score):
     """The same score for every picture, the best one where the two kinds cannot be told apart."""
     loss, scores = adversarial_loss(name), ops.full((4, 1), score)
+    assert loss.undecided == score
     assert loss.watched().chance == pytest.approx(float(ops.convert_to_numpy(loss.discriminator(scores, scores))))
     assert loss.watched(0.5).chance == loss.watched().chance / 2
     for other in (-1.0, 1.0):
@@ -59,3 +60,4 @@ def test_the_loss_at_chance_is_what_is_watched(name, score):
 
 def test_a_critic_should_win():
     assert adversarial_loss("wasserstein").watched() is None
+    assert adversarial_loss("wasserstein").undecided is None

@@ -148,6 +148,19 @@ def test_lazy_adam():
     assert found == pytest.approx((0.0016, 0.5**0.8, 0.99**0.8))
 
 
+@pytest.mark.parametrize("off", [{"path_weight": 0.0}, {"path_interval": 0}])
+def test_a_network_that_is_not_regularised_has_a_plain_adam(off):
+    """The extra steps that appendix B makes up for are not taken there: c is 1."""
+    optimizers = style_learner(r1_interval=4, **off).lazy_adams(0.002, 0.004, beta_1=0.5, beta_2=0.99)
+    expected = {"generator": (0.002, 0.5, 0.99), "discriminator": (0.0032, 0.5**0.8, 0.99**0.8)}
+    for name, values in expected.items():
+        optimizer = optimizers[name]
+        assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2) == pytest.approx(values)
+    optimizers = style_learner(r1_weight=0.0, path_interval=4).lazy_adams(0.002, 0.004)
+    assert float(optimizers["generator"].learning_rate) == pytest.approx(0.0016)
+    assert float(optimizers["discriminator"].learning_rate) == pytest.approx(0.004)
+
+
 def test_stylegan2_refuses_other_generators():
     with pytest.raises(UsageError, match="StyleGAN2Generator"):
         StyleGAN2(linear_generator(), linear_discriminator(), latent=3)

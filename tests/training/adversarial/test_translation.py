@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasarch import metrics
 from kerasarch.errors import DataError, ShapeError
 from kerasarch.training.adversarial import SRGAN, CycleGAN, PeakSignalToNoise, Pix2Pix, StructuralSimilarity
 from tests.training.adversarial.linear import (
@@ -158,15 +159,15 @@ def test_srgan_trains_each_network_by_itself(pictures):
         assert who_changes(SRGAN(*large_networks()), (pictures, high), {name: 0.1, other: 0.0}, networks) == {name}
 
 
-def ssim(x, y, span=2.0):
+def ssim(x, y, span=2.0, size=11):
     """Wang et al., 2004, eq. 13, window by window."""
-    offsets = np.arange(11) - 5
+    offsets = np.arange(size) - size // 2
     window = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * 1.5**2))
     window /= window.sum()
     values = []
-    for i in range(x.shape[0] - 10):
-        for j in range(x.shape[1] - 10):
-            a, b = x[i : i + 11, j : j + 11].astype("float64"), y[i : i + 11, j : j + 11].astype("float64")
+    for i in range(x.shape[0] - size + 1):
+        for j in range(x.shape[1] - size + 1):
+            a, b = (picture[i : i + size, j : j + size].astype("float64") for picture in (x, y))
             mean_a, mean_b = (window * a).sum(), (window * b).sum()
             c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
             covariance = (window * (a - mean_a) * (b - mean_b)).sum()
@@ -192,5 +193,26 @@ def test_image_quality():
     perfect = PeakSignalToNoise()
     perfect.update_state(x, x)
     assert float(perfect.result()) == pytest.approx(100)
-    with pytest.raises(ShapeError, match="11 pixels"):
-        StructuralSimilarity().update_state(x[:, :8], y[:, :8])
+
+
+@pytest.mark.parametrize(
+    ("shape", "border", "size"), [((16, 16), 4, 7), ((9, 14), 0, 9), ((5, 4), 0, 3), ((3, 4), 1, 1)]
+)
+def test_ssim_of_small_pictures_is_that_of_the_report(shape, border, size):
+    """The window is cut to what is left; 4 pixels of the bundled digits' 16 leave 8."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-1, 1, (2, 2, *shape, 1)).astype("float32")
+    metric = StructuralSimilarity(border=border)
+    metric.update_state(x, y)
+    left = (slice(None), slice(border, shape[0] - border), slice(border, shape[1] - border))
+    expected = np.mean([ssim(a[..., 0], b[..., 0], size=size) for a, b in zip(x[left], y[left], strict=True)])
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    in_report = metrics.ssim(x[left], y[left], peak=2.0).mean()
+    assert float(metric.result()) == pytest.approx(in_report, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [StructuralSimilarity, PeakSignalToNoise])
+def test_a_border_must_leave_something(kind):
+    pictures = np.zeros((2, 16, 8, 1), "float32")
+    with pytest.raises(ShapeError, match=r"border of 4 leaves nothing.*below 4\."):
+        kind(border=4).update_state(pictures, pictures)

@@ -7,6 +7,7 @@ import pytest
 from kerasarch import models
 from kerasarch.layers import VectorQuantizer
 from kerasarch.training import autoencoding
+from kerasarch.training.health import PATIENCE, Health, Look
 from tests import conformance
 from tests.conformance import to_numpy
 
@@ -97,3 +98,25 @@ def test_several_optimizers(make, tmp_path):
     before = to_numpy(learner(X[:4]))
     learner.save(tmp_path / "learner.keras")
     np.testing.assert_allclose(to_numpy(keras.saving.load_model(tmp_path / "learner.keras")(X[:4])), before, atol=1e-6)
+
+
+@pytest.mark.parametrize("bias", [0.0, 30.0])
+def test_a_critic_of_codes_that_wins_is_told(bias):
+    """A critic that says the same of every code is at chance; one that knows the prior by a component has won."""
+    learner, names = wae_gan()
+    learner.autoencoder.encoder.set_weights([np.zeros_like(w) for w in learner.autoencoder.encoder.get_weights()])
+    kernel = np.zeros((LATENT, 8), "float32")
+    kernel[0, 0], kernel[0, 1] = 1e6, -1e6  # the encoder's codes are 0, the prior's are not
+    head = np.array([[1.0], [1.0], *[[0.0]] * 6], "float32") * (bias > 0)
+    learner.critic.set_weights([kernel, np.zeros(8), head, np.array([-bias])])
+    learner.compile({name: keras.optimizers.SGD(0.0) for name in names})
+    logs = learner.train_on_batch(X[:32], return_dict=True)
+    watched = learner.discriminator_logs
+    health = Health(watched)
+    look = Look(1, {"critic": {"dense": 1.0}}, logs={name: float(value) for name, value in logs.items()})
+    warnings = [warning.name for _ in range(PATIENCE) for warning in health.judge(look)]
+    if bias:
+        assert warnings == ["discriminator-too-strong"]
+    else:
+        assert warnings == []
+        assert logs[watched.loss] == pytest.approx(watched.chance, rel=1e-5)

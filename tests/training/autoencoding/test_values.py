@@ -11,7 +11,7 @@ from kerasarch import models
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.layers import VectorQuantizer
 from kerasarch.models import DiagonalGaussian
-from kerasarch.training import autoencoding
+from kerasarch.training import autoencoding, grad
 from tests import conformance
 from tests.conformance import to_numpy
 
@@ -121,6 +121,32 @@ def test_discrepancy():
     assert float(to_numpy(found)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_one_row_says_nothing_of_a_discrepancy():
+    one, other = tensor(normal(1, 3)), tensor(normal(1, 3))
+    assert float(to_numpy(autoencoding.imq_discrepancy(one, other, (0.5, 2.0)))) == 0
+    slope = grad(lambda x: autoencoding.imq_discrepancy(x, other) + ops.sum(x))(one)
+    np.testing.assert_array_equal(to_numpy(slope), np.ones((1, 3)))
+
+
+def test_a_held_out_batch_of_one_counts_without_its_discrepancy(monkeypatch):
+    wae = small_wae(penalty=3.0)
+    wae.compile("sgd")
+    z, prior = to_numpy(wae.encode(X)), normal(4, 2)
+    monkeypatch.setattr("keras.random.normal", lambda shape, **_: tensor(prior)[: shape[0]])
+    found = wae.evaluate(X, batch_size=3, verbose=0, return_dict=True)
+    apart = float(to_numpy(autoencoding.imq_discrepancy(tensor(z[:3]), tensor(prior[:3]))))
+    errors = ((X - to_numpy(wae.reconstruct(X))) ** 2).sum((1, 2, 3))
+    assert found["reconstruction"] == pytest.approx(errors.mean(), rel=1e-4)
+    assert found["discrepancy"] == pytest.approx(apart, rel=1e-4)  # the row that is left has no pair: no weight
+    # Keras weights the loss of a batch with its examples.
+    assert found["loss"] == pytest.approx(errors.mean() + 3 * apart * 3 / 4, rel=1e-4)
+    wae.reset_metrics()
+    for rows in (3, 2):
+        wae.compute_loss(x=tensor(X[:rows]), y_pred={"latent": tensor(z[:rows]), "reconstruction": tensor(X[:rows])})
+    two = float(to_numpy(autoencoding.imq_discrepancy(tensor(z[:2]), tensor(prior[:2]))))
+    assert float(wae.trackers[1].result()) == pytest.approx((6 * apart + 2 * two) / 8, rel=1e-4)
+
+
 def test_active_units_over_batches():
     metric = autoencoding.ActiveUnits(4)
     means = normal(30, 4) * np.array([1, 0.2, 0.05, 0]) + np.array([0, 1000, 0, 7])
@@ -146,6 +172,29 @@ def test_collapse_is_said_once(caplog):
     ]
 
 
+def test_a_young_autoencoder_is_not_judged_and_a_later_collapse_is_told():
+    told = []
+    callback = autoencoding.PosteriorCollapse(20, steps=1000, warn=told.append)
+    callback.set_params({"epochs": 20, "steps": 125})
+    active = [20.0, *[0.0] * 8, 20.0, 20.0, 1.0, 1.0, 20.0]  # out by epoch 2, back in epoch 10, lost in epoch 12
+    for epoch, units in enumerate(active):
+        callback.on_epoch_end(epoch, {"active_units": units})
+    assert [(warning.name, warning.part, warning.text.split(" are ")[-1]) for warning in told] == [
+        ("posterior-collapse", "latent", "active after epoch 8."),  # 8 * 125 steps
+        ("posterior-collapse", "latent", "active after epoch 12."),
+    ]
+    assert "lower beta" in told[0].remedy
+
+
+def test_fit_says_how_many_steps_an_epoch_has():
+    told, vae = [], small_vae()
+    vae.compile("adam")
+    # More than all of the components: every look finds too few.
+    callback = autoencoding.PosteriorCollapse(2, share=2.0, steps=5, warn=told.append)
+    vae.fit(X, batch_size=2, epochs=4, verbose=0, callbacks=[callback])
+    assert [warning.text.split("after ")[-1] for warning in told] == ["epoch 3."]
+
+
 def test_perplexity():
     metric = autoencoding.CodebookPerplexity(6)
     metric.update_state(tensor(np.array([[0, 1], [2, 2]], "int32")))
@@ -154,9 +203,13 @@ def test_perplexity():
     assert float(metric.result()) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-5)
 
 
-def test_losses_of_wae_and_vq_vae(monkeypatch):
+def small_wae(**arguments) -> autoencoding.WAE:
     encoder = models.vae_encoder(SHAPE, 2, width=4, depth=1, parameters=1)
-    wae = autoencoding.WAE(encoder, models.vae_decoder(SHAPE, 2, width=4, depth=1), penalty=3.0, activation="sigmoid")
+    return autoencoding.WAE(encoder, models.vae_decoder(SHAPE, 2, width=4, depth=1), activation="sigmoid", **arguments)
+
+
+def test_losses_of_wae_and_vq_vae(monkeypatch):
+    wae = small_wae(penalty=3.0)
     z, reconstruction, prior = normal(4, 2), normal(4, *SHAPE), normal(4, 2)
     monkeypatch.setattr("keras.random.normal", lambda *_, **__: tensor(prior))
     loss = wae.compute_loss(x=tensor(X), y_pred={"latent": tensor(z), "reconstruction": tensor(reconstruction)})

@@ -1,0 +1,161 @@
+"""What all decoder-only language models share: inputs by name, positions, the cache and the step of decoding."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasarch.errors import ShapeError, UsageError
+from kerasarch.models.configured import ConfiguredModel
+
+INPUTS = ("input_ids", "attention_mask", "position_ids")
+
+
+class CausalLanguageModel(ConfiguredModel):
+    """A stack of causal blocks over tokens; families give it ``blocks`` and ``final_norm``.
+
+    Args:
+        config: The family's config; it has ``vocabulary``, ``positions``, ``width``, ``depth``, ``tied``, ``head``
+            (whether there are logits) and ``hidden_states``.
+        **kwargs: Passed to ``keras.Model``.
+
+    Shapes:
+        B batch, T tokens, V vocabulary, D width: ``input_ids (B, T)``, alone, or with ``attention_mask (B, T)`` (1
+        where a token may be seen) and ``position_ids (B, T)`` in a list or dictionary. A dictionary comes out:
+        ``logits (B, T, V)``, or ``last_hidden_state (B, T, D)`` without a head; with ``hidden_states`` a tuple of
+        ``depth + 1`` tensors ``(B, T, D)``, the last one normalised, as in transformers.
+
+    Raises:
+        ShapeError: There are more tokens than learned positions.
+        UsageError: An input has an unknown name.
+    """
+
+    blocks: Sequence[Any]
+    final_norm: keras.layers.Layer
+    learned_positions = False
+
+    def __init__(self, config: Any, **kwargs: Any):
+        super().__init__(config, **kwargs)
+        start = keras.initializers.RandomNormal(stddev=0.02)
+        own: dict[str, Any] = {"dtype": self.dtype_policy}
+        self.token_embedding = keras.layers.Embedding(
+            config.vocabulary, config.width, start, name="token_embedding", **own
+        )
+        self.head = None
+        if config.head and not config.tied:
+            self.head = keras.layers.Dense(
+                config.vocabulary, use_bias=False, kernel_initializer=start.clone(), name="head", **own
+            )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Build the children; their sizes do not depend on the inputs."""
+        self.token_embedding.build((None, None))
+        for child in (*self.blocks, self.final_norm, self.head):
+            if child is not None:
+                child.build((None, None, self.config.width))
+
+    def embed(self, ids: Any, positions: Any, training: bool | None = None) -> Any:
+        """Return the vectors that go into the first block.
+
+        Args:
+            ids: ``(B, T)``.
+            positions: ``(B, T)`` or ``(T,)``.
+            training: Whether there is dropout.
+
+        Returns:
+            ``(B, T, D)``.
+        """
+        return self.token_embedding(ids)
+
+    def logits(self, x: Any) -> Any:
+        """Return the logits of the next token: ``(B, T, D) -> (B, T, V)``."""
+        if self.head is not None:
+            return self.head(x)
+        return ops.matmul(x, ops.transpose(ops.cast(self.token_embedding.embeddings, x.dtype)))
+
+    def input_tensors(self, input_shape: Sequence[int] | None = None) -> Any:
+        """Return a Keras tensor like that which the model is called with, to follow a call without numbers.
+
+        Args:
+            input_shape: The number of tokens alone, ``(T,)``; None for as many as there are positions.
+        """
+        return keras.KerasTensor((None, *(input_shape or (self.config.positions,))), "int32", name="input_ids")
+
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:  # (B, T), or up to three of them
+        """Return logits, or the last hidden state, by name."""
+        ids, mask, positions = named_inputs(self.name, inputs)
+        self._check(ids.shape[1])
+        if positions is None:
+            positions = ops.arange(ops.shape(ids)[1], dtype="int32")
+        x = self.embed(ids, positions, training)
+        states = [x]
+        for block in self.blocks:
+            x = block(x, mask=mask, positions=positions, training=training)
+            states.append(x)
+        states[-1] = x = self.final_norm(x)
+        outputs = {"logits": self.logits(x)} if self.config.head else {"last_hidden_state": x}
+        return {**outputs, "hidden_states": tuple(states)} if self.config.hidden_states else outputs
+
+    def empty_cache(self, batch: int, length: int) -> list[Any]:
+        """Return what decoding remembers, still empty, for so many sequences and tokens.
+
+        Raises:
+            ShapeError: There are fewer learned positions.
+        """
+        self._check(length)
+        return [block.empty_cache(batch, length) for block in self.blocks]
+
+    def advance(self, ids: Any, cache: list[Any], start: Any, mask: Any, positions: Any) -> tuple[Any, list[Any]]:
+        """Read tokens that follow those in the cache, and return the logits of the token after them.
+
+        Args:
+            ids: ``(B, T)``.
+            cache: Of ``empty_cache`` or an earlier call.
+            start: Place of the first of these tokens in the cache, a scalar.
+            mask: ``(B, S)``, S the length of the cache: true where a place holds a token that may be seen.
+            positions: ``(B, T)``.
+
+        Returns:
+            Logits ``(B, V)`` in float32, and the cache.
+        """
+        x = self.embed(ids, positions, training=False)
+        kept = []
+        for block, one in zip(self.blocks, cache, strict=True):
+            x, one = block(x, mask=mask, positions=positions, cache=one, start=start, training=False)
+            kept.append(one)
+        logits = self.logits(self.final_norm(x[:, -1:]))
+        return ops.cast(logits[:, 0], "float32"), kept
+
+    def _check(self, length: int | None) -> None:
+        if self.learned_positions and length is not None and length > self.config.positions:
+            raise ShapeError(f"{self.name}: at most {self.config.positions} tokens. Received {length}.")
+
+    def compute_output_shape(self, input_shape: Any) -> dict[str, Any]:
+        """Return the shapes by name."""
+        if isinstance(input_shape, Mapping):
+            input_shape = input_shape["input_ids"]
+        elif not all(part is None or isinstance(part, int) for part in input_shape):
+            input_shape = input_shape[0]
+        config = self.config
+        state = (*input_shape, config.width)
+        shapes: dict[str, Any] = (
+            {"logits": (*input_shape, config.vocabulary)} if config.head else {"last_hidden_state": state}
+        )
+        return {**shapes, "hidden_states": (state,) * (config.depth + 1)} if config.hidden_states else shapes
+
+
+def named_inputs(name: str, inputs: Any) -> tuple[Any, Any, Any]:
+    """Return ids, mask and positions of what a model is called with, None for what is not given.
+
+    Raises:
+        UsageError: An input has another name, or there are no ids.
+    """
+    if isinstance(inputs, Mapping):
+        unknown = sorted(set(inputs) - set(INPUTS))
+        if unknown or INPUTS[0] not in inputs:
+            raise UsageError(f"{name} takes {', '.join(INPUTS)}, the first always. Received {', '.join(inputs)}.")
+        return inputs[INPUTS[0]], inputs.get(INPUTS[1]), inputs.get(INPUTS[2])
+    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    ids, mask, positions = (*given, None, None)[:3]
+    return ids, mask, positions

@@ -1,0 +1,181 @@
+"""Decoder-only language models against transformers, from its folders and back into them."""
+
+import numpy as np
+import pytest
+import torch
+
+import kerasarch
+from kerasarch import models
+from kerasarch.errors import ShapeError, UsageError, WeightsError
+from tests import conformance
+from tests.conformance import to_numpy
+from tests.weights.references import assert_close, assert_depends_on_input, call_quickly, named_outputs, randomise_torch
+
+transformers = pytest.importorskip("transformers")
+pytestmark = conformance.QUIET
+
+IDS = np.array([[3, 5, 11, 7, 1, 28, 7], [2, 3, 29, 12, 4, 1, 1]], "int32")
+LEFT = np.array([[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1]], "int32")
+RIGHT = np.array([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]], "int32")
+GPT2 = {"vocab_size": 30, "n_positions": 9, "n_embd": 12, "n_layer": 2, "n_head": 3}
+LLAMA = {
+    "vocab_size": 30,
+    "max_position_embeddings": 16,
+    "hidden_size": 16,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 3.0}
+ROWS = {
+    "gpt2": ("GPT2LMHeadModel", GPT2),
+    "gpt2 without head": ("GPT2Model", {**GPT2, "activation_function": "gelu", "layer_norm_epsilon": 1e-2}),
+    "gpt2 untied": ("GPT2LMHeadModel", {**GPT2, "tie_word_embeddings": False, "n_inner": 10, "n_head": 1}),
+    "llama": ("LlamaForCausalLM", LLAMA),
+    "llama without head": ("LlamaModel", {**LLAMA, "num_key_value_heads": 4, "rms_norm_eps": 1e-2}),
+    "llama with biases": (
+        "LlamaForCausalLM",
+        {**LLAMA, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "head_dim": 6},
+    ),
+    "llama stretched": (
+        "LlamaForCausalLM",
+        {**LLAMA, "rope_parameters": {**LLAMA3, "rope_theta": 50.0, "original_max_position_embeddings": 8}},
+    ),
+    "llama linear": (
+        "LlamaForCausalLM",
+        {**LLAMA, "rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 30.0}},
+    ),
+    "llama dynamic": (
+        "LlamaForCausalLM",
+        {
+            **LLAMA,
+            "max_position_embeddings": 4,
+            "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 40.0},
+        },
+    ),
+    "llama yarn": (
+        "LlamaForCausalLM",
+        {
+            **LLAMA,
+            "head_dim": 12,
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "factor": 4.0,
+                "rope_theta": 20.0,
+                "original_max_position_embeddings": 8,
+                "beta_fast": 2.0,
+                "beta_slow": 0.5,
+            },
+        },
+    ),
+}
+
+
+def reference(kind: str, fields: dict):
+    torch.manual_seed(0)
+    model = getattr(transformers, kind)
+    model = model(model.config_class(**fields)).eval()
+    angles = {name: tensor.clone() for name, tensor in model.named_buffers()}
+    randomise_torch(model)
+    for name, tensor in model.named_buffers():
+        tensor.copy_(angles[name])
+    for module in model.modules():
+        # Their kernels of 0.02 would leave hardly more than the embeddings
+        if isinstance(module, torch.nn.Embedding | torch.nn.Linear | transformers.pytorch_utils.Conv1D):
+            torch.nn.init.normal_(module.weight, std=0.3)
+    return model
+
+
+def compare(ours, theirs, rows=None) -> None:
+    """Compare the places that a mask says are seen: of others nobody promises anything."""
+    seen = np.ones(IDS.shape, bool) if rows is None else rows.astype(bool)
+    assert set(ours) == set(theirs)
+    for name, value in theirs.items():
+        for one, other in zip(*((x if isinstance(x, tuple) else (x,)) for x in (ours[name], value)), strict=True):
+            assert_close(to_numpy(one)[seen], other[seen])
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_outputs_both_ways(row, tmp_path):
+    theirs = reference(*ROWS[row])
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = kerasarch.from_pretrained(tmp_path / "theirs", hidden_states=True)
+    plain = named_outputs(theirs, input_ids=IDS)
+    compare(call_quickly(ours, IDS), plain)
+    assert_depends_on_input(next(iter(plain.values())))
+    kerasarch.to_pretrained(ours, tmp_path / "ours")
+    again, report = type(theirs).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(report.values())
+    for name, value in theirs.config.to_dict().items():
+        if name in ROWS[row][1]:
+            assert getattr(again.config, name) == value
+    compare(named_outputs(again, input_ids=IDS), plain)
+
+
+@pytest.mark.parametrize("row", ["gpt2", "llama"])
+@pytest.mark.parametrize("mask", [LEFT, RIGHT], ids=["left", "right"])
+def test_padding(row, mask, tmp_path):
+    theirs = reference(*ROWS[row])
+    theirs.save_pretrained(tmp_path)
+    ours = kerasarch.from_pretrained(tmp_path)
+    positions = np.maximum(np.cumsum(mask, axis=1) - 1, 0).astype("int32")
+    inputs = {"input_ids": IDS, "attention_mask": mask, "position_ids": positions}
+    found = named_outputs(theirs, **inputs)
+    del found["hidden_states"]
+    compare(call_quickly(ours, inputs), found, mask)
+    without = named_outputs(theirs, input_ids=IDS)["logits"]
+    assert np.abs(found["logits"] - without)[mask.astype(bool)].max() > (0.01 if mask is LEFT else -1)
+
+
+@pytest.mark.parametrize("row", ["gpt2", "llama", "llama dynamic"])
+def test_advancing_equals_reading_at_once(row, tmp_path):
+    """Token by token through the cache as in one call, with padding on the left."""
+    theirs = reference(*ROWS[row])
+    theirs.save_pretrained(tmp_path)
+    ours = kerasarch.from_pretrained(tmp_path)
+    positions = np.maximum(np.cumsum(LEFT, axis=1) - 1, 0).astype("int32")
+    whole = to_numpy(
+        call_quickly(ours, {"input_ids": IDS, "attention_mask": LEFT, "position_ids": positions})["logits"]
+    )
+    cache = ours.empty_cache(2, 9)
+    mask = np.concatenate([LEFT, np.zeros((2, 2), "int32")], axis=1)
+    begin = 4
+    logits, cache = ours.advance(IDS[:, :begin], cache, 0, mask, positions[:, :begin])
+    for place in range(begin, 7):
+        if row != "llama dynamic":  # whose angles change with the length
+            assert_close(to_numpy(logits), whole[:, place - 1])
+        logits, cache = ours.advance(IDS[:, place : place + 1], cache, place, mask, positions[:, place : place + 1])
+    if row != "llama dynamic":
+        assert_close(to_numpy(logits), whole[:, -1])
+
+
+def test_what_is_not_built_is_said(tmp_path):
+    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT2, scale_attn_by_inverse_layer_idx=True))
+    theirs.save_pretrained(tmp_path / "a")
+    with pytest.raises(WeightsError, match="scale_attn_by_inverse_layer_idx"):
+        kerasarch.from_pretrained(tmp_path / "a")
+    theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**LLAMA, "hidden_act": "gelu"}))
+    theirs.save_pretrained(tmp_path / "b")
+    with pytest.raises(WeightsError, match="hidden_act 'gelu'"):
+        kerasarch.from_pretrained(tmp_path / "b")
+    small = models.gpt2(vocabulary=5, positions=4, width=4, depth=1, heads=2)
+    with pytest.raises(ShapeError, match="at most 4 tokens"):
+        small(np.zeros((1, 5), "int32"))
+    with pytest.raises(ShapeError, match="at most 4 tokens"):
+        small.empty_cache(1, 5)
+    with pytest.raises(UsageError, match="input_ids, attention_mask"):
+        small({"input_ids": np.zeros((1, 2), "int32"), "mask": np.ones((1, 2))})
+    with pytest.raises(WeightsError, match="bias=False"):
+        kerasarch.to_pretrained(models.gpt2(vocabulary=5, width=4, depth=1, heads=2, bias=False), tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [  # Of the public checkpoints, counted from their tensors: transformers' `num_parameters`
+        ("gpt2", 124_439_808),
+        ("gpt2_medium", 354_823_168),
+    ],
+)
+def test_published_sizes(name, parameters):
+    assert models.gpt2(name).count_params() == parameters
