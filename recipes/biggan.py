@@ -25,7 +25,14 @@ def biggan(
     embedding: Annotated[int, Ge(1)] = 32,
     truncation: tuple[Truncation, ...] = (0.5,),
     generation: AdversarialAdamOptions = AdversarialAdamOptions(  # noqa: B008 - frozen
-        epochs=120, batch=32, width=16, latent=60, generator_rate=2e-4, discriminator_rate=4e-4, beta_1=0.0, average=4000
+        epochs=120,
+        batch=32,
+        width=16,
+        latent=60,
+        generator_rate=2e-4,
+        discriminator_rate=4e-4,
+        beta_1=0.0,
+        average=4000,
     ),
 ) -> dict[str, float]:
     """Train a BigGAN and draw pictures of each class.

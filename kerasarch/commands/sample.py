@@ -179,6 +179,8 @@ def draw(
     if diffusion and not isinstance(model, DiffusionSampler):
         raise UsageError(f"--{next(iter(diffusion))} is for diffusion runs, which draw in steps; this one does not.")
     if isinstance(model, Translator):
+        if reverse and model.backward is None:
+            raise UsageError("--reverse: this run knows one direction only. Leave it out.")
         if given is None:
             raise UsageError("this run translates pictures, and kept none: give some to begin with, --input PATH.")
         if labels is not None or truncation != 1:

@@ -7,7 +7,7 @@ from keras import ops
 
 from kerasarch.backends import operations
 from kerasarch.errors import ShapeError
-from kerasarch.layers.rotary_embedding import RotaryEmbedding
+from kerasarch.layers.rotary_embedding import RotaryEmbedding, plain_rotary
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -68,7 +68,7 @@ class CausalSelfAttention(keras.layers.Layer):
         self.bias = bias
         self.out_bias = out_bias
         self.window = window
-        self.rotary = rotary
+        self.rotary = None if rotary is None else plain_rotary(rotary)
         self.initializer = keras.initializers.get(initializer)
         self.out_initializer = keras.initializers.get(initializer if out_initializer is None else out_initializer)
         self.query = self._linear(heads * head_width, bias, "query")
@@ -78,7 +78,8 @@ class CausalSelfAttention(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def _linear(self, width: int, bias: bool, name: str) -> keras.layers.Dense:
-        start = self.out_initializer if name == "out" else self.initializer
+        # One initializer without a seed would draw the same numbers for each kernel of one shape.
+        start = (self.out_initializer if name == "out" else self.initializer).clone()
         return keras.layers.Dense(width, None, bias, start, dtype=self.dtype_policy, name=name)
 
     def build(self, x_shape: tuple[int | None, ...]) -> None:

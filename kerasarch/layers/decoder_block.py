@@ -7,6 +7,7 @@ import keras
 from kerasarch.errors import ShapeError
 from kerasarch.layers.causal_self_attention import CausalSelfAttention
 from kerasarch.layers.feed_forward import FeedForward
+from kerasarch.layers.rotary_embedding import plain_rotary
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -72,7 +73,7 @@ class DecoderBlock(keras.layers.Layer):
         self.attention_bias = attention_bias
         self.bias = bias
         self.window = window
-        self.rotary = rotary
+        self.rotary = None if rotary is None else plain_rotary(rotary)
         self.initializer = keras.initializers.get(initializer)
         self.out_initializer = keras.initializers.get(initializer if out_initializer is None else out_initializer)
         self.dropout = dropout

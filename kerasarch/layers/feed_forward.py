@@ -96,10 +96,12 @@ class FeedForward(keras.layers.Layer):
         gated = ACTIVATIONS[self.activation][1]
         own: dict[str, Any] = {"use_bias": self.bias, "dtype": self.dtype_policy}
         self.project_in = keras.layers.Dense(
-            hidden * (1 + gated), kernel_initializer=self.initializer, name="project_in", **own
+            hidden * (1 + gated), kernel_initializer=self.initializer.clone(), name="project_in", **own
         )
         self.project_in.build(input_shape)
-        self.project_out = keras.layers.Dense(width, kernel_initializer=self.out_initializer, name="project_out", **own)
+        self.project_out = keras.layers.Dense(
+            width, kernel_initializer=self.out_initializer.clone(), name="project_out", **own
+        )
         self.project_out.build((*input_shape[:-1], hidden))
 
     def call(self, x: Any, training: bool | None = None) -> Any:  # (B, T, D)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import keras
@@ -42,6 +43,29 @@ class RotaryScaling:
     attention: float | None = None
 
 
+def scaling_of(given: RotaryScaling | Mapping[str, Any] | None) -> RotaryScaling | None:
+    """Return a scaling, given it or its fields.
+
+    Raises:
+        UsageError: A field is unknown or missing.
+    """
+    if given is None or isinstance(given, RotaryScaling):
+        return given
+    names = [field.name for field in dataclasses.fields(RotaryScaling)]
+    if not {"kind", "factor"} <= set(given) <= set(names):
+        raise UsageError(
+            f"A scaling of rotary positions has kind, factor and perhaps {', '.join(names[2:])}. "
+            f"Received {', '.join(given)}."
+        )
+    return RotaryScaling(**given)
+
+
+def plain_rotary(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a `RotaryEmbedding` as plain values, which a file can hold."""
+    scaling = scaling_of(arguments.get("scaling"))
+    return {**arguments, "scaling": None if scaling is None else dataclasses.asdict(scaling)}
+
+
 @keras.saving.register_keras_serializable(package="kerasarch")
 class RotaryEmbedding(keras.layers.Layer):
     """Rotate queries or keys by their positions, so that products depend on distances alone.
@@ -74,8 +98,7 @@ class RotaryEmbedding(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if isinstance(scaling, dict):
-            scaling = RotaryScaling(**scaling)
+        scaling = scaling_of(scaling)
         if scaling is not None and (scaling.kind not in KINDS or scaling.factor < 1):
             raise UsageError(
                 f"{self.name}: scaling must be one of {', '.join(KINDS)}, with a factor of 1 or more. Received "
@@ -91,9 +114,11 @@ class RotaryEmbedding(keras.layers.Layer):
 
     def _turning(self, width: int | None) -> int:
         turning = int((width or 0) * self.share)
-        if turning < 2 or turning % 2:
+        least = 4 if self.scaling is not None and self.scaling.kind == "dynamic" else 2
+        if turning < least or turning % 2:
             raise ShapeError(
-                f"{self.name}: an even number of channels turns. Received a width of {width}, a share of {self.share}."
+                f"{self.name}: an even number of channels turns, at least {least}. Received a width of {width}, a "
+                f"share of {self.share}."
             )
         return turning
 

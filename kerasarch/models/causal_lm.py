@@ -157,5 +157,7 @@ def named_inputs(name: str, inputs: Any) -> tuple[Any, Any, Any]:
             raise UsageError(f"{name} takes {', '.join(INPUTS)}, the first always. Received {', '.join(inputs)}.")
         return inputs[INPUTS[0]], inputs.get(INPUTS[1]), inputs.get(INPUTS[2])
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    if not 1 <= len(given) <= len(INPUTS):
+        raise UsageError(f"{name} takes {', '.join(INPUTS)}, the first always. Received {len(given)} tensors.")
     ids, mask, positions = (*given, None, None)[:3]
     return ids, mask, positions

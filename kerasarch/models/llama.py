@@ -5,13 +5,12 @@ Papers: Touvron et al., 2023 (https://arxiv.org/abs/2302.13971, https://arxiv.or
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from kerasarch.layers.decoder_block import DecoderBlock, normalization
-from kerasarch.layers.rotary_embedding import RotaryScaling
+from kerasarch.layers.rotary_embedding import RotaryScaling, scaling_of
 from kerasarch.models.causal_lm import CausalLanguageModel
 from kerasarch.models.configured import as_config
 from kerasarch.models.family import choose
@@ -67,8 +66,7 @@ class LlamaConfig:
 
     def __post_init__(self) -> None:
         """Make the scaling from its fields, as a file has them."""
-        if isinstance(self.scaling, Mapping):
-            object.__setattr__(self, "scaling", RotaryScaling(**self.scaling))
+        object.__setattr__(self, "scaling", scaling_of(self.scaling))
 
 
 _LLAMA2 = LlamaConfig(positions=4096, epsilon=1e-5)
@@ -113,10 +111,7 @@ class Llama(CausalLanguageModel):
         config = as_config(LlamaConfig, config)
         super().__init__(config, **kwargs)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
-        rotary = {
-            "base": config.base,
-            "scaling": None if config.scaling is None else dataclasses.asdict(config.scaling),
-        }
+        rotary = {"base": config.base, "scaling": config.scaling}
         self.blocks = [
             DecoderBlock(
                 config.heads,

@@ -269,7 +269,7 @@ def check_devices(wanted: str | None, backend: str, found: Sequence[str]) -> Non
     Raises:
         BackendError: GPUs are wanted, and there are none.
     """
-    if wanted not in (None, "cpu") and not any(device.startswith("gpu") for device in found):
+    if wanted not in (None, "cpu") and all(device.startswith("cpu") for device in found):
         given = wanted if wanted == "gpu" else f"gpu:{wanted}"
         raise BackendError(
             f"--devices: received {given}, but {backend} finds no GPU here, only {', '.join(found)}. Leave the option "

@@ -219,7 +219,7 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         self.end_logs: dict[str, float] = {}
         self.watching = Watching(phase.run, phase.name, None if steps is None else steps * phase.epochs)
         for callback in phase.user:
-            if isinstance(callback, PosteriorCollapse):
+            if isinstance(callback, PosteriorCollapse) and callback.warn is None:
                 callback.warn = self.watching.warn  # into the report, not into the log alone
         super().__init__(
             [*phase.user, self.ears], add_history=True, model=phase.model, epochs=phase.epochs, steps=steps

@@ -76,15 +76,35 @@ def has_head(checkpoint: Checkpoint, prefix: str) -> bool:
     return any(name == TIED or name.startswith(prefix) for name in checkpoint.tensors)
 
 
+def is_double(config: Any, tensors: Mapping[str, np.ndarray], embedding: str, origin: str) -> bool:
+    """Whether the head of a file is left out: the model has none, or the embedding is its head.
+
+    Raises:
+        WeightsError: The embedding should be the head, and the file has another one.
+    """
+    if not config.head:
+        return True
+    if config.tied and not np.array_equal(tensors[TIED], tensors.get(embedding, np.zeros(0))):
+        raise WeightsError(f"{origin}: {TIED} differs from {embedding}, and should be the same. Build with tied=False.")
+    return bool(config.tied)
+
+
+def comparable(config: GPT2Config) -> GPT2Config:
+    """Return what decides the meaning of weights: sizes as numbers, without tokens that change nothing."""
+    return dataclasses.replace(config, hidden=config.hidden or 4 * config.width, start=None, end=None)
+
+
 def write_config(config: GPT2Config) -> dict[str, Any]:
     """Return the fields of config.json.
 
     Raises:
-        WeightsError: The model has no biases, which transformers' has.
+        WeightsError: The model has no biases, which transformers' has, or an activation that it does not have.
     """
     if not config.bias:
         raise WeightsError("transformers' GPT-2 has biases everywhere; a model with bias=False has no layout there.")
     names = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS.items())}
+    if config.activation not in names:
+        raise WeightsError(f"transformers' GPT-2 has no {config.activation!r}. Known there are {', '.join(names)}.")
     values = {**dataclasses.asdict(config), "activation": names[config.activation]}
     return {
         "architectures": ["GPT2LMHeadModel" if config.head else "GPT2Model"],
@@ -117,7 +137,7 @@ def select(config: GPT2Config, tensors: Mapping[str, np.ndarray], origin: str) -
     parted: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         fused = _FUSED.match(name)
-        if name == TIED and (config.tied or not config.head):
+        if name == TIED and is_double(config, tensors, "transformer.wte.weight", origin):
             continue
         if fused:
             if tensor.shape[-1] % 3:

@@ -11,7 +11,7 @@ from kerasarch.errors import WeightsError
 from kerasarch.layers import RotaryScaling
 from kerasarch.models.llama import Llama, LlamaConfig
 from kerasarch.weights.checkpoint import TORCH_NAMES, Checkpoint
-from kerasarch.weights.gpt2 import TIED, has_head
+from kerasarch.weights.gpt2 import TIED, has_head, is_double
 
 MODEL = Llama
 MODEL_TYPES = ("llama",)
@@ -34,9 +34,10 @@ _FIELDS = {
     "eos_token_id": "end",
     "output_hidden_states": "hidden_states",
 }
+LENGTH = "original_max_position_embeddings"
 _SCALING = {
     "factor": "factor",
-    "original_max_position_embeddings": "trained",
+    LENGTH: "trained",
     "low_freq_factor": "low",
     "high_freq_factor": "high",
     "beta_slow": "slow",
@@ -50,6 +51,8 @@ _USED = {
     "llama3": ("factor", "trained", "low", "high"),
     "yarn": ("factor", "trained", "slow", "fast", "attention"),
 }
+# Fields that change nothing where they have these values
+_USUAL = {"partial_rotary_factor": 1.0, "truncate": True}
 _BLOCK = re.compile(r"block(\d+)/(.+)")
 _PARTS = {
     "norm1": "input_layernorm",
@@ -79,31 +82,61 @@ def read_config(checkpoint: Checkpoint) -> LlamaConfig:
     angles = dict(given.get("rope_parameters") or given.get("rope_scaling") or {})
     base = angles.pop("rope_theta", given.get("rope_theta", 10000.0))
     kind = angles.pop("rope_type", angles.pop("type", "default"))
+    trained = given.get("original_max_position_embeddings") or found.get("positions", LlamaConfig.positions)
     return LlamaConfig(
-        **found, base=base, scaling=_scaling(kind, angles, found, origin), head=has_head(checkpoint, "model.")
+        **found, base=base, scaling=_scaling(kind, angles, trained, found, origin), head=has_head(checkpoint, "model.")
     )
 
 
-def _scaling(kind: str, angles: Mapping[str, Any], found: Mapping[str, Any], origin: str) -> RotaryScaling | None:
+def _scaling(
+    kind: str, angles: Mapping[str, Any], trained: int, found: Mapping[str, Any], origin: str
+) -> RotaryScaling | None:
+    if kind != "default" and kind not in _USED:
+        raise WeightsError(f"{origin}: rope_type {kind!r} is not built here. Known are default, {', '.join(_USED)}.")
+    given = {name: value for name, value in angles.items() if value is not None and _USUAL.get(name) != value}
+    used = {theirs for theirs, ours in _SCALING.items() if ours in _USED.get(kind, ())}
+    unknown = sorted(set(given) - used - ({LENGTH} if kind in ("default", "dynamic") else set()))
+    if unknown:
+        raise WeightsError(f"{origin}: rope_type {kind!r} with {', '.join(unknown)} is not built here.")
     if kind == "default":
         return None
-    if kind not in _USED:
-        raise WeightsError(f"{origin}: rope_type {kind!r} is not built here. Known are default, {', '.join(_USED)}.")
-    fields = {_SCALING[name]: value for name, value in angles.items() if name in _SCALING and value is not None}
-    # Without it the reference takes the longest text for that of training.
-    fields.setdefault("trained", found.get("positions", LlamaConfig.positions))
-    wanted = {name: value for name, value in fields.items() if name in (*_USED[kind], "trained")}
-    return RotaryScaling(**{"kind": kind, **wanted})
+    if "factor" not in given:
+        raise WeightsError(f"{origin}: rope_type {kind!r} needs a factor.")
+    fields = {_SCALING[name]: value for name, value in given.items() if name in used}
+    if kind == "dynamic":  # the reference takes the longest text, whatever else is said
+        trained = found.get("positions", LlamaConfig.positions)
+    return RotaryScaling(**{"kind": kind, "trained": trained, **fields})
+
+
+def comparable(config: LlamaConfig) -> LlamaConfig:
+    """Return what decides the meaning of weights: sizes as numbers, without tokens and lengths that change nothing."""
+    dynamic = config.scaling is not None and config.scaling.kind == "dynamic"
+    return dataclasses.replace(_settled(config), positions=config.positions if dynamic else 0, start=None, end=None)
+
+
+def _settled(config: LlamaConfig) -> LlamaConfig:
+    return dataclasses.replace(
+        config,
+        kv_heads=config.kv_heads or config.heads,
+        head_width=config.head_width or config.width // config.heads,
+    )
 
 
 def write_config(config: LlamaConfig) -> dict[str, Any]:
-    """Return the fields of config.json."""
-    values = dataclasses.asdict(config)
-    values |= {
-        "kv_heads": config.kv_heads or config.heads,
-        "head_width": config.head_width or config.width // config.heads,
-    }
+    """Return the fields of config.json.
+
+    Raises:
+        WeightsError: transformers' Llama has no such activation or stretching.
+    """
+    if config.activation != "swiglu":
+        raise WeightsError(f"transformers' Llama has a gate of SiLU, 'swiglu' here. Received {config.activation!r}.")
+    values = dataclasses.asdict(_settled(config))
     angles: dict[str, Any] = {"rope_theta": config.base, "rope_type": "default"}
+    if config.scaling is not None and config.scaling.kind == "dynamic" and config.scaling.trained != config.positions:
+        raise WeightsError(
+            f"transformers stretches dynamically from the longest text on, {config.positions} tokens. Received a "
+            f"scaling with trained={config.scaling.trained}."
+        )
     if config.scaling is not None:
         angles["rope_type"] = config.scaling.kind
         own = dataclasses.asdict(config.scaling)
@@ -137,7 +170,7 @@ def select(config: LlamaConfig, tensors: Mapping[str, np.ndarray], origin: str) 
     """Put the maps of a gated network one over the other, as one layer has them."""
     chosen = {}
     for name, tensor in tensors.items():
-        if name == TIED and (config.tied or not config.head):
+        if name == TIED and is_double(config, tensors, "model.embed_tokens.weight", origin):
             continue
         if ".mlp.up_proj." in name:
             gate = tensors.get(name.replace("up_proj", "gate_proj"))

@@ -19,7 +19,9 @@ from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, with
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
 
 # A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name; select and complete
-# where the tensors of a file are not one for each variable.
+# where the tensors of a file are not one for each variable; comparable where configs that differ may mean the same.
+NEUTRAL = ("dropout", "hidden_states", "start", "padding")
+"""Fields of configs that change nothing of what weights mean."""
 MODULES: tuple[ModuleType, ...] = (clip_text, gpt2, llama)
 
 
@@ -64,6 +66,7 @@ def load(model: keras.Model, checkpoint: Checkpoint) -> None:
         raise UsageError(
             f"{checkpoint.origin}: weights of a {module.MODEL.__name__}. Received a {type(model).__name__}."
         )
+    _check_config(model, module, checkpoint)
     _assign(model, module, checkpoint)
 
 
@@ -104,6 +107,22 @@ def _module(checkpoint: Checkpoint) -> ModuleType:
             f"{checkpoint.origin}: model_type {checkpoint.config.get('model_type')!r} is not built here."
         )
     return module
+
+
+def _check_config(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
+    """Refuse weights of another configuration, even if they have the same shapes."""
+    settled = getattr(module, "comparable", lambda config: config)
+    ours, theirs = settled(model.config), settled(module.read_config(checkpoint))
+    neutral = {*NEUTRAL, *(() if getattr(ours, "head", True) else ("head", "tied"))}
+    wrong = ", ".join(
+        f"{field.name} is {getattr(theirs, field.name)} in the file and {getattr(ours, field.name)} in the model"
+        for field in dataclasses.fields(ours)
+        if field.name not in neutral and getattr(ours, field.name) != getattr(theirs, field.name)
+    )
+    if wrong:
+        raise WeightsError(
+            f"{checkpoint.origin}: made for another configuration: {wrong}. Build one by from_pretrained."
+        )
 
 
 def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:

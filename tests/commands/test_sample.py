@@ -91,6 +91,7 @@ def test_translating(make, sample, tmp_path):
     np.savez(folder.path / "inputs.npz", forward=np.full((3, 1, 2, 1), 5, np.uint8))  # as the run keeps some
     kept = sample("latest", "--n", 2, "--separate", "own", "--json")
     assert json.loads(kept.stdout)["count"] == 2
+    assert "one direction" in sample("latest", "--reverse").stderr
     assert np.abs(pixels(tmp_path / "own" / "0001.png").astype(int) - 250).max() <= 1
     assert "no file or folder" in sample("latest", "--input", "nothing").stderr
     assert "do not apply" in sample("latest", "--input", tmp_path / "a.png", "--truncation", 0.5).stderr

@@ -100,7 +100,17 @@ def test_what_is_refused():
         layers.DecoderBlock(3).build((None, None, 8))
     with pytest.raises(ShapeError, match="even number of channels"):
         layers.RotaryEmbedding()(np.zeros((1, 2, 1, 5), "float32"))
+    with pytest.raises(ShapeError, match="at least 4"):
+        layers.RotaryEmbedding(scaling={"kind": "dynamic", "factor": 2.0})(np.zeros((1, 2, 1, 2), "float32"))
+    with pytest.raises(UsageError, match="Received kind, rate"):
+        layers.RotaryEmbedding(scaling={"kind": "linear", "rate": 2.0})
     for scaling in ({"kind": "cubic", "factor": 2.0}, {"kind": "linear", "factor": 0.5}):
         with pytest.raises(UsageError, match="scaling must be one of linear, dynamic, llama3, yarn"):
             layers.RotaryEmbedding(scaling=scaling)
-    assert keras.layers.deserialize(keras.layers.serialize(layers.RotaryEmbedding(base=3.0))).base == 3.0
+
+
+def test_a_scaling_is_saved():
+    scaling = layers.RotaryScaling("linear", 2.0)
+    layer = layers.CausalSelfAttention(2, 4, rotary={"base": 3.0, "scaling": scaling})
+    again = keras.layers.deserialize(keras.layers.serialize(layer)).rotate
+    assert (again.base, again.scaling) == (3.0, scaling)

@@ -69,8 +69,10 @@ def test_a_posterior_collapse_is_in_the_report_and_in_tensorboard(folder):
         def on_epoch_end(self, epoch, logs=None):
             logs["active_units"] = 1.0
 
-    told = PosteriorCollapse(16, steps=0)
-    fit(folder, network(), 0.05, tensorboard=True, monitor=0, callbacks=[Collapsed(), told])
+    own = []
+    told = [PosteriorCollapse(16, steps=0), PosteriorCollapse(16, steps=0, warn=own.append)]
+    fit(folder, network(), 0.05, tensorboard=True, monitor=0, callbacks=[Collapsed(), *told])
+    assert [warning.name for warning in own] == ["posterior-collapse"]
     (warning,) = record_of(folder).warnings
     assert (warning["name"], warning["phase"]) == ("posterior-collapse", "train")
     page = write_report(folder).read_text()

@@ -93,8 +93,8 @@ class _Quality(keras.metrics.MeanMetricWrapper):
         inner = slice(self.border, -self.border or None)
         first = keras.config.image_data_format() == "channels_first"
         place = (slice(None), slice(None), inner, inner) if first else (slice(None), inner, inner)
-        sides = originals.shape[2:] if first else originals.shape[1:3]
-        if min(sides) <= 2 * self.border:
+        sides = [side for side in (originals.shape[2:] if first else originals.shape[1:3]) if side is not None]
+        if sides and min(sides) <= 2 * self.border:
             raise ShapeError(
                 f"{self.name}: a border of {self.border} leaves nothing of pictures of shape {tuple(originals.shape)}. "
                 f"Expected one below {min(sides) / 2:g}."

@@ -83,7 +83,7 @@ class PosteriorCollapse(keras.callbacks.Callback):
     ):
         super().__init__()
         self.latent, self.share, self.patience, self.steps = latent, share, patience, steps
-        self.warn = _log if warn is None else warn
+        self.warn = warn
         self.warned = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -95,7 +95,7 @@ class PosteriorCollapse(keras.callbacks.Callback):
         if collapsed and not self.warned:
             text = f"Posterior collapse: {active:.0f} of {self.latent} latent components are active after epoch "
             remedy = "Lengthen the warm-up of the KL term, lower beta, or make the decoder weaker."
-            self.warn(Warning("posterior-collapse", "latent", f"{text}{epoch + 1}.", remedy))
+            (self.warn or _log)(Warning("posterior-collapse", "latent", f"{text}{epoch + 1}.", remedy))
         self.warned = collapsed
 
     def _is_early(self, epochs: int) -> bool:

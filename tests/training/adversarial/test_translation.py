@@ -216,3 +216,14 @@ def test_a_border_must_leave_something(kind):
     pictures = np.zeros((2, 16, 8, 1), "float32")
     with pytest.raises(ShapeError, match=r"border of 4 leaves nothing.*below 4\."):
         kind(border=4).update_state(pictures, pictures)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the others know the sizes when they compute")
+def test_quality_of_pictures_of_unknown_size():
+    import tensorflow as tf
+
+    unknown = tf.TensorSpec((None, None, None, 1))
+    metric = PeakSignalToNoise(border=1)
+    traced = tf.function(metric._measured, input_signature=[unknown, unknown])
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, 2, 5, 6, 1)).astype("float32")
+    np.testing.assert_allclose(traced(*pictures), metric._measured(*pictures), rtol=1e-5)
