@@ -44,8 +44,8 @@ def srgan(
         blocks: Residual blocks; the paper has 16.
         pretrain_epochs: Epochs of training for the squared error.
         pretrain_rate: Adam's learning rate there.
-        perceptual: Compare features instead of pixels in the second phase: imagenet or a file of weights for
-            keras.applications' VGG19 without its head.
+        perceptual: Compare features instead of pixels in the second phase: classifier for those of a small one that
+            learns the pictures' classes, imagenet or a file of weights for keras.applications' VGG19 without its head.
         content_weight: Weight of that comparison.
         adversarial_weight: Weight of the discriminator's word.
         border: Pixels at each side that PSNR and SSIM over training leave out, fewer than half of the size; 4 in the
@@ -55,8 +55,10 @@ def srgan(
 
     from kerasarch import data, models
     from kerasarch.data.pair_sources import Shrunken
+    from kerasarch.errors import UsageError
     from kerasarch.runs import translation
     from kerasarch.runs.drawing import within_a_trial
+    from kerasarch.runs.generative import train_judge
     from kerasarch.runs.generative_figures import show_pairs
     from kerasarch.runs.translation_scores import keep_inputs, labelled, score_translations
     from kerasarch.training import adversarial
@@ -78,8 +80,17 @@ def srgan(
     run.fit("pretraining", generator, batches, epochs=pretrain_epochs, validation_data=validation)
     pretrained = translation.translated(translator, lows)
 
+    real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
     features = None
-    if perceptual is not None:
+    if perceptual == "classifier":
+        if len(real.classes) < 2:
+            raise UsageError("--perceptual classifier needs pictures with classes. Give imagenet, a file, or none.")
+        features = models.perceptual_features(
+            train_judge(run, real, true).model,
+            channels=shape.channels,
+            preprocessing=models.Preprocessing(mean=(0.0,), std=(1.0,), scale=1.0),
+        )
+    elif perceptual is not None:
         features = models.perceptual_features(weights=perceptual, channels=shape.channels)
     discriminator = models.srgan_discriminator(
         shape.size, shape.channels, generation.width, stages=min(4, shape.size.bit_length() - 2), hidden=256
@@ -106,6 +117,5 @@ def srgan(
     keep_inputs(run, lows)
     kinds = {"bicubic": plain, "pretrained": pretrained, "srgan": results}
     figures = translation.compare(run, kinds, highs)
-    real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
     figures |= score_translations(run, kinds, real, true.subset(range(len(results))))
     return {**figures, "gain_over_bicubic": figures["srgan_psnr"] - figures["bicubic_psnr"], **losses}

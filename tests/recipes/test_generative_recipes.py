@@ -58,6 +58,36 @@ def test_smoke_and_sample(tmp_path, monkeypatch, recipe):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["dcgan", "vae"])
+@pytest.mark.parametrize("kind", ["photos", "classes", "arrays"])
+def test_data_of_ones_own(tmp_path, monkeypatch, recipe, kind):
+    """Colour pictures in a folder, in class folders, and in arrays as CIFAR-10's."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 10, 12, 3), np.uint8)
+    labels = np.arange(60) % 3
+    data = tmp_path / "data"
+    if kind == "arrays":
+        data = tmp_path / "data.npz"
+        np.savez(data, x_train=pixels[:40], y_train=labels[:40], x_test=pixels[40:], y_test=labels[40:])
+    else:
+        for number, picture in enumerate(pixels):
+            folder = data / (f"class {labels[number]}" if kind == "classes" else "")
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(folder / f"{number}.png")
+    call("run", recipe, "--data", data, "--image-size", 16, "--smoke", "--out", tmp_path / "runs")
+    (found,) = (tmp_path / "runs").glob("*/*/result.json")
+    result = json.loads(found.read_text())["result"]
+    assert ("frechet_distance" in result) == (kind != "photos")
+    call("sample", found.parent, "--n", 4, "--out", tmp_path / "grid.png")
+    assert np.asarray(Image.open(tmp_path / "grid.png")).shape[-1] == 3
+    if recipe == "dcgan" and kind == "photos":
+        words = ["run", recipe, "--data", str(data), "--conditional", "--smoke", "--out", str(tmp_path / "runs")]
+        refused = CliRunner().invoke(program, words)
+        assert refused.exit_code == 2
+        assert "no classes that could be asked for" in refused.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("judged", [True, False])
 def test_captions_are_learned_and_drawn(tmp_path, monkeypatch, judged):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))

@@ -64,6 +64,16 @@ def test_smoke_and_sample(tmp_path, recipe, figures, given, made):
             assert picture.size == made
 
 
+def test_srgan_on_features_of_a_classifier(tmp_path):
+    compared = {}
+    for name, words in (("features", ("--perceptual", "classifier")), ("pixels", ())):
+        folder = run(tmp_path / name, "srgan", *words)
+        record = (folder / "metrics.jsonl").read_text().splitlines()
+        compared[name] = [json.loads(line).get("content_loss") for line in record if "content_loss" in line]
+        result_of(folder)
+    assert compared["features"][0] != compared["pixels"][0]
+
+
 def test_pix2pix_of_folders(tmp_path):
     for number in range(6):
         write(tmp_path / "sides" / f"{number}.png", (32, 16), number)

@@ -140,6 +140,44 @@ def native_gradients(backend, critic, fake, real, share):
     return loss, torch.autograd.grad(loss, tensors)
 
 
+def native_generator_gradients(backend, generator, critic, noise):
+    if backend == "jax":
+        import jax
+
+        return jax.value_and_grad(lambda arrays: generator_loss(jax.numpy, arrays, critic, noise))(generator)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        variables = [tf.Variable(array) for array in generator]
+        with tf.GradientTape() as tape:
+            fake = noise @ variables[0] + variables[1]
+            loss = -tf.reduce_mean(tf.tanh(fake @ critic[0] + critic[1]) @ critic[2] + critic[3])
+        return loss, tape.gradient(loss, variables)
+    import torch
+
+    tensors = [torch.from_numpy(array).requires_grad_() for array in generator]
+    fixed = [torch.from_numpy(array) for array in critic]
+    loss = generator_loss(torch, tensors, fixed, torch.from_numpy(noise))
+    return loss, torch.autograd.grad(loss, tensors)
+
+
+def test_a_step_of_wgan_gp_is_that_of_native_code(numbers, backend):
+    critic, generator, real, noise, share = numbers
+    fake = noise @ generator[0] + generator[1]
+    logs = {}
+    logs["critic_loss"], slopes = native_gradients(backend, critic, fake, real, share)
+    new_critic = [array - RATE * np.asarray(slope) for array, slope in zip(critic, slopes, strict=True)]
+    logs["generator_loss"], slopes = native_generator_gradients(backend, generator, new_critic, noise)
+    new_generator = [array - RATE * np.asarray(slope) for array, slope in zip(generator, slopes, strict=True)]
+    learner = WGANGP(*networks(critic, generator))
+    learner.compile({name: keras.optimizers.SGD(RATE) for name in ("critic", "generator")})
+    found = learner.train_on_batch(real, noise, share, return_dict=True)
+    assert found == pytest.approx({name: float(ops.convert_to_numpy(loss)) for name, loss in logs.items()}, rel=1e-4)
+    pairs = zip([*learner.critic.variables, *learner.generator.variables], [*new_critic, *new_generator], strict=True)
+    for variable, expected in pairs:
+        close(variable, expected)
+
+
 def test_the_penalty_is_that_of_native_code(numbers, backend):
     critic, generator, real, noise, share = numbers
     network, _ = networks(critic, generator)
