@@ -11,6 +11,7 @@ from keras import ops
 from kerasarch.training import Learner, grad, value_and_grad
 
 RATE = 0.05
+SIDES = ("critic", "generator")
 
 
 @pytest.fixture
@@ -77,16 +78,19 @@ class WGANGP(Learner):
 
     def step(self, batch):
         real, noise, share = batch
-        fake = self.generator(noise, training=True)
+        fake = ops.cast(self.generator(noise, training=True), "float32")
         return {
             "critic_loss": self.minimize("critic", self.critic_loss, real, fake, share),
-            "generator_loss": self.minimize("generator", lambda: -ops.mean(self.critic(self.generator(noise)))),
+            "generator_loss": self.minimize("generator", lambda: -ops.mean(self.score(self.generator(noise)))),
         }
 
+    def score(self, x):
+        return ops.cast(self.critic(x), "float32")
+
     def critic_loss(self, real, fake, share):
-        slope = grad(lambda x: ops.sum(self.critic(x)))(share * real + (1 - share) * fake)
+        slope = grad(lambda x: ops.sum(self.score(x)))(share * real + (1 - share) * fake)
         norm = ops.sqrt(ops.sum(ops.square(slope), axis=-1) + 1e-12)
-        return ops.mean(self.critic(fake)) - ops.mean(self.critic(real)) + 10 * ops.mean((norm - 1) ** 2)
+        return ops.mean(self.score(fake)) - ops.mean(self.score(real)) + 10 * ops.mean((norm - 1) ** 2)
 
 
 def close(actual, expected):
@@ -176,6 +180,28 @@ def test_a_step_of_wgan_gp_is_that_of_native_code(numbers, backend):
     pairs = zip([*learner.critic.variables, *learner.generator.variables], [*new_critic, *new_generator], strict=True)
     for variable, expected in pairs:
         close(variable, expected)
+
+
+@pytest.mark.parametrize("accumulated", [None, 2])
+def test_a_step_of_wgan_gp_in_half_precision(numbers, accumulated):
+    """Second derivatives of scaled losses, and their accumulation, are those of float32 within its precision."""
+    critic, generator, real, noise, share = numbers
+    fake = noise @ generator[0] + generator[1]
+    slopes = differences(lambda arrays: critic_loss(np, arrays, fake, real, share), critic)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        learner = WGANGP(*networks(critic, generator))
+        own = {name: keras.optimizers.SGD(RATE, gradient_accumulation_steps=accumulated) for name in SIDES}
+        # Not the usual 32,768: gradients of 4 would overflow at first, and some steps be left out.
+        learner.compile({name: keras.optimizers.LossScaleOptimizer(one, 256.0) for name, one in own.items()})
+        for _ in range(accumulated or 1):
+            learner.train_on_batch(real, noise, share, return_dict=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    allowed = 0.01 * RATE * max(np.abs(slope).max() for slope in slopes)
+    for variable, before, slope in zip(learner.critic.variables, critic, slopes, strict=True):
+        change = ops.convert_to_numpy(variable) - before
+        assert np.abs(change + RATE * slope).max() <= allowed
 
 
 def test_the_penalty_is_that_of_native_code(numbers, backend):
