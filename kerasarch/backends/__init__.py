@@ -9,6 +9,7 @@ _NAME = keras.backend.backend()
 
 if _NAME == "jax":
     from kerasarch.backends.branches_jax import when
+    from kerasarch.backends.compiled_jax import compiled
     from kerasarch.backends.draws_jax import drawn_on_host
     from kerasarch.backends.gradients_jax import differentiate
     from kerasarch.backends.jax import (
@@ -26,6 +27,7 @@ if _NAME == "jax":
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
 elif _NAME == "tensorflow":
     from kerasarch.backends.branches_tensorflow import when
+    from kerasarch.backends.compiled_tensorflow import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_tensorflow import differentiate
     from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
@@ -43,6 +45,7 @@ elif _NAME == "tensorflow":
     )
 elif _NAME == "torch":
     from kerasarch.backends.branches_torch import when
+    from kerasarch.backends.compiled_torch import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_torch import differentiate
     from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
@@ -67,6 +70,7 @@ else:
 
 __all__ = [
     "apply_gradients",
+    "compiled",
     "device_names",
     "differentiate",
     "drawn_on_host",

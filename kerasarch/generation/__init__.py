@@ -1,4 +1,4 @@
-"""Generation: diffusion processes and their samplers."""
+"""Generation: diffusion processes and their samplers; texts, token after token."""
 
 from kerasarch.generation.caption_sampler import CaptionSampler
 from kerasarch.generation.denoise import DenoisingStep, denoise
@@ -12,6 +12,8 @@ from kerasarch.generation.plms import plms
 from kerasarch.generation.scheduler_config import SAMPLERS, Scheduler, read_scheduler
 from kerasarch.generation.solvers import ddim, ddpm, dpm_solver, euler, flow_euler, heun
 from kerasarch.generation.text_to_image import TextToImage
+from kerasarch.generation.token_choice import TokenChoice
+from kerasarch.generation.token_decoder import TokenDecoder
 
 __all__ = [
     "METHODS",
@@ -24,6 +26,8 @@ __all__ = [
     "Plan",
     "Scheduler",
     "TextToImage",
+    "TokenChoice",
+    "TokenDecoder",
     "bits_per_dimension",
     "ddim",
     "ddpm",

@@ -85,7 +85,7 @@ class CausalLanguageModel(ConfiguredModel):
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:  # (B, T), or up to three of them
         """Return logits, or the last hidden state, by name."""
         ids, mask, positions = named_inputs(self.name, inputs)
-        self._check(ids.shape[1])
+        self.check_length(ids.shape[1])
         if positions is None:
             positions = ops.arange(ops.shape(ids)[1], dtype="int32")
         x = self.embed(ids, positions, training)
@@ -98,12 +98,7 @@ class CausalLanguageModel(ConfiguredModel):
         return {**outputs, "hidden_states": tuple(states)} if self.config.hidden_states else outputs
 
     def empty_cache(self, batch: int, length: int) -> list[Any]:
-        """Return what decoding remembers, still empty, for so many sequences and tokens.
-
-        Raises:
-            ShapeError: There are fewer learned positions.
-        """
-        self._check(length)
+        """Return what decoding remembers, still empty, for so many sequences and tokens, padding among them."""
         return [block.empty_cache(batch, length) for block in self.blocks]
 
     def advance(self, ids: Any, cache: list[Any], start: Any, mask: Any, positions: Any) -> tuple[Any, list[Any]]:
@@ -127,7 +122,15 @@ class CausalLanguageModel(ConfiguredModel):
         logits = self.logits(self.final_norm(x[:, -1:]))
         return ops.cast(logits[:, 0], "float32"), kept
 
-    def _check(self, length: int | None) -> None:
+    def check_length(self, length: int | None) -> None:
+        """Refuse texts that are longer than there are learned positions.
+
+        Args:
+            length: Tokens; None where that is not known.
+
+        Raises:
+            ShapeError: There are more.
+        """
         if self.learned_positions and length is not None and length > self.config.positions:
             raise ShapeError(f"{self.name}: at most {self.config.positions} tokens. Received {length}.")
 

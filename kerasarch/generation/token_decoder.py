@@ -1,0 +1,172 @@
+"""Texts that go on: a compiled loop draws token after token, with a cache of fixed size."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kerasarch import backends
+from kerasarch.errors import UsageError
+from kerasarch.generation.token_choice import TokenChoice
+from kerasarch.models import CausalLanguageModel
+
+LENGTHS = 32
+"""Prompts and caches are as long as a multiple of it, so that few programs are compiled."""
+
+
+class TokenDecoder:
+    """Draws tokens after prompts.
+
+    The prompts are read in one call; then tokens are drawn in a loop that is compiled on JAX and TensorFlow, some at a
+    time. Its cost a token does not grow with the text. Prompts of different lengths are padded on the left.
+
+    ```python
+    decoder = TokenDecoder(model, choice=TokenChoice(temperature=0.8, top_k=50))
+    texts = decoder([[464, 3290], [15496]], new=100, seed=1)
+    ```
+
+    Args:
+        model: A [`CausalLanguageModel`][kerasarch.models.CausalLanguageModel] with a head.
+        choice: How tokens are chosen; None takes the most probable one.
+        end: Tokens that end a text; None for what the model's config says.
+        chunk: Tokens that are drawn between two looks at whether all texts have ended.
+
+    Raises:
+        UsageError: The model has no head, or an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        model: CausalLanguageModel,
+        *,
+        choice: TokenChoice | None = None,
+        end: Sequence[int] | None = None,
+        chunk: int = 32,
+    ):
+        if not model.config.head or chunk < 1:
+            raise UsageError(f"A TokenDecoder needs a model with a head, and chunk=1 or more. Received chunk={chunk}.")
+        self.model = model
+        self.choice = TokenChoice(temperature=0.0) if choice is None else choice
+        said = model.config.end if end is None else end
+        self.end = tuple(int(token) for token in ((said,) if isinstance(said, int) else said or ()))
+        self.chunk = chunk
+        self._read = backends.compiled(self._prefill, model)
+        self._draw = backends.compiled(self._steps, model)
+
+    def __call__(
+        self,
+        prompts: Sequence[Sequence[int]],
+        new: int,
+        *,
+        seed: int = 0,
+        watch: Callable[[list[list[int]]], Any] | None = None,
+    ) -> list[list[int]]:
+        """Go on with prompts.
+
+        Args:
+            prompts: Tokens of each, one or more.
+            new: Tokens to draw for each, at most: a text ends where an ending token is drawn.
+            seed: The draws of text i descend from the seed and i alone, on every backend.
+            watch: Called with the new tokens of each text whenever some have been drawn.
+
+        Returns:
+            The new tokens of each prompt, without the ending one.
+
+        Raises:
+            UsageError: There is no prompt, one is empty or holds what is no token, or nothing is to be drawn.
+            ShapeError: The model has fewer positions.
+        """
+        self._check(prompts, new)
+        longest = max(len(prompt) for prompt in prompts)
+        self.model.check_length(longest + new)
+        room = -(-longest // LENGTHS) * LENGTHS
+        places = room + -(-new // self.chunk) * self.chunk
+        ids = np.zeros((len(prompts), room), "int32")
+        mask = np.zeros((len(prompts), places), bool)
+        for row, prompt in enumerate(prompts):
+            ids[row, room - len(prompt) :] = prompt
+            mask[row, room - len(prompt) : room] = True
+        positions = np.maximum(np.cumsum(mask[:, :room], axis=1) - 1, 0).astype("int32")
+        draws = [np.random.default_rng([seed, row]) for row in range(len(prompts))]
+        logits, cache = self._read(ids, mask, positions)
+        state = {
+            "logits": logits,
+            "cache": cache,
+            "mask": mask,
+            "place": np.int32(room),
+            "position": positions[:, -1] + 1,
+        }
+        if self.choice.repetition_penalty != 1:
+            state["seen"] = self._seen(prompts)
+        drawn: list[list[int]] = [[] for _ in prompts]
+        open_rows = set(range(len(prompts)))
+        for start in range(0, new, self.chunk):
+            uniform = np.stack([rng.random(self.chunk, dtype="float32") for rng in draws])
+            tokens, state = self._draw(state, uniform)
+            for row, found in enumerate(np.asarray(ops.convert_to_numpy(tokens))):
+                if row in open_rows and not self._take(drawn[row], found[: new - start]):
+                    open_rows.discard(row)
+            if watch is not None:
+                watch([list(one) for one in drawn])
+            if not open_rows:
+                break
+        return drawn
+
+    def _check(self, prompts: Sequence[Sequence[int]], new: int) -> None:
+        most = self.model.config.vocabulary
+        if not len(prompts) or new < 1 or not all(len(prompt) for prompt in prompts):
+            raise UsageError(
+                f"Give one prompt or more of one token or more, and new=1 or more. Received {len(prompts)} prompts, "
+                f"new={new}."
+            )
+        wrong = [token for prompt in prompts for token in prompt if not 0 <= int(token) < most]
+        if wrong:
+            raise UsageError(f"Tokens must be from 0 to {most - 1}. Received {wrong[0]}.")
+
+    def _seen(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
+        seen = np.zeros((len(prompts), self.model.config.vocabulary), bool)
+        for row, prompt in enumerate(prompts):
+            seen[row, list(prompt)] = True
+        return seen
+
+    def _take(self, drawn: list[int], found: np.ndarray) -> bool:
+        """Add tokens up to an ending one, and say whether there was none."""
+        for token in found:
+            if int(token) in self.end:
+                return False
+            drawn.append(int(token))
+        return True
+
+    def _prefill(self, ids: Any, mask: Any, positions: Any) -> tuple[Any, Any]:
+        cache = self.model.empty_cache(ids.shape[0], mask.shape[1])
+        return self.model.advance(ids, cache, 0, mask, positions)
+
+    def _steps(self, state: dict[str, Any], uniform: Any) -> tuple[Any, dict[str, Any]]:
+        """Draw a chunk of tokens."""
+        places = ops.arange(state["mask"].shape[1], dtype="int32")
+        tokens = ops.zeros_like(ops.cast(uniform, "int32"))
+        limited = self.model.learned_positions
+
+        def one(step: Any, carried: tuple[Any, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
+            tokens, now = carried
+            step = ops.cast(step, "int32")
+            token = self.choice.choose(now["logits"], ops.take(uniform, step, axis=1), now.get("seen"))
+            tokens = ops.slice_update(tokens, (0, step), token[:, None])
+            mask = ops.logical_or(now["mask"], places == now["place"])
+            # What is drawn beyond the last position fills up a chunk, and is dropped.
+            position = ops.minimum(now["position"], self.model.config.positions - 1) if limited else now["position"]
+            logits, cache = self.model.advance(token[:, None], now["cache"], now["place"], mask, position[:, None])
+            after = {
+                "logits": logits,
+                "cache": cache,
+                "mask": mask,
+                "place": now["place"] + 1,
+                "position": now["position"] + 1,
+            }
+            if "seen" in now:
+                drawn = ops.arange(now["seen"].shape[1], dtype="int32") == token[:, None]
+                after["seen"] = ops.logical_or(now["seen"], drawn)
+            return tokens, after
+
+        return ops.fori_loop(0, uniform.shape[1], one, (tokens, state))
