@@ -13,6 +13,7 @@ SHOWN = {
     "alexnet": ("alexnet", (224, 224, 3)),
     "clip_text": ("clip_text", None),
     "convnext": ("convnext_tiny", (224, 224, 3)),
+    "decoders": ("gpt2", None),
     "deit": ("deit_small_patch16", (224, 224, 3)),
     "densenet": ("densenet121", (224, 224, 3)),
     "dit": ("dit_s_2", None),
