@@ -22,7 +22,7 @@ def signatures(module):
     }
 
 
-KINDS = ("", "gradients_", "steps_", "branches_")
+KINDS = ("", "gradients_", "steps_", "branches_", "compiled_")
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "torch"])
