@@ -50,7 +50,7 @@ def cyclegan(
     from kerasarch.data.pair_sources import Chalked
     from kerasarch.runs import translation
     from kerasarch.runs.drawing import within_a_trial
-    from kerasarch.runs.translation_scores import keep_inputs, labelled, score_translations
+    from kerasarch.runs.translation_scores import keep_inputs, labelled, score_translations, unlabelled
     from kerasarch.training import adversarial
 
     generation, truth = within_a_trial(run, generation), None
@@ -98,15 +98,14 @@ def cyclegan(
     run.save(translator)
     keep_inputs(run, *pictures)
     figures = translation.show_cycles(run, translator, pictures, paired=truth is not None)
-    if truth is not None:
-        for place, (here, there) in enumerate((("a", "b"), ("b", "a"))):
-            real, true = (
-                labelled(run, part, source, shape, 1 - place) for part, source in ((pairs, known), (truth, others))
-            )
-            given = pictures[place]
-            kinds = {"source": given, "translated": translation.translated(translator, given, reverse=bool(place))}
-            scores = score_translations(
-                run, kinds, real, true.subset(range(len(given))), name=f"generative scores, {here} to {there}"
-            )
-            figures |= translation.prefixed(scores, f"{here}_to_{there}")
+    for place, (here, there) in enumerate((("a", "b"), ("b", "a"))):
+        given, wanted = pictures[place], 1 - place
+        if truth is None:
+            real, true = unlabelled(translation.some_pictures(run, (a, b)[wanted], shape)), unlabelled(pictures[wanted])
+        else:
+            real, true = (labelled(run, *part, shape, wanted) for part in ((pairs, known), (truth, others)))
+            true = true.subset(range(len(given)))
+        kinds = {"source": given, "translated": translation.translated(translator, given, reverse=bool(place))}
+        scores = score_translations(run, kinds, real, true, name=f"generative scores, {here} to {there}")
+        figures |= translation.prefixed(scores, f"{here}_to_{there}")
     return {**figures, **losses}

@@ -96,10 +96,8 @@ def pix2pix(
         caption="Held-out sources, what became of them, and the true targets",
     )  # fmt: skip
     keep_inputs(run, sources)
-    scores = {}
-    if known is not None and others is not None:
-        real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
-        true = true.subset(range(len(results)))
-        scores = score_translations(run, {"source": sources, "translated": results}, real, true)
+    real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
+    true = true.subset(range(len(results)))
+    scores = score_translations(run, {"source": sources, "translated": results}, real, true)
     copied = translation.prefixed(translation.agreement(sources, targets), "copied")
     return {**translation.agreement(results, targets), **copied, **scores, **losses}

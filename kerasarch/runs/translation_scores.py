@@ -33,20 +33,25 @@ def keep_inputs(run: Run, forward: np.ndarray, backward: np.ndarray | None = Non
     np.savez_compressed(run.dir / INPUTS, **given)  # type: ignore[arg-type]
 
 
+def unlabelled(images: np.ndarray) -> ArrayImages:
+    """Return pictures without classes: of one class."""
+    return ArrayImages(images, np.zeros(len(images), np.int64), ("pictures",))
+
+
 def labelled(run: Run, pairs: Any, source: Any, shape: Shape, place: int = 1) -> ArrayImages:
     """Return one side of the first pairs in memory, with the classes of the pictures that they were made of.
 
     Args:
         run: The run; a quick trial gets few.
-        pairs: Made of single pictures.
-        source: These pictures, in the same order.
+        pairs: The pairs.
+        source: The pictures that they were made of, in the same order; None for pairs that were given.
         shape: Form of the pictures.
         place: 0 for the first pictures of the pairs, 1 for the second.
     """
     prepare = PreparePair((shape.area, shape.area), shape.channels)
     count = min(len(pairs), SMOKE_KNOWN if run.smoke else KNOWN)
     images = stack_pairs([prepare(pairs[index]) for index in range(count)])[place]
-    return ArrayImages(images, source.labels[:count], source.classes)
+    return unlabelled(images) if source is None else ArrayImages(images, source.labels[:count], source.classes)
 
 
 def score_translations(
@@ -67,14 +72,15 @@ def score_translations(
     Returns:
         Of the last kind ``frechet_distance``, ``kernel_distance``, ``precision``, ``recall``, ``density``,
         ``coverage``; ``class_kept_share``, of the pictures that the classifier takes for the class of what they were
-        made of; ``held_out_frechet_distance``; with Inception ``inception_frechet_distance``. Nothing where the
-        pictures have no classes, or are too few.
+        made of; ``held_out_frechet_distance``; with Inception's weights in the cache ``inception_frechet_distance``,
+        which alone is there where the pictures have no classes or are too few.
     """
     counts = np.bincount(np.concatenate([real.labels, held_out.labels]), minlength=len(real.classes))
+    inception = asked_inception(run, "auto")
     if len(counts) < 2 or counts.min() < 2 or min(len(real), len(held_out)) < LEAST_SCORED:
-        run.say("no generative scores: there are no classes, or too few pictures, for a classifier to learn")
-        return {}
-    judge, inception = train_judge(run, real, held_out), asked_inception(run, "auto")
+        run.say("no scores by a classifier: there are no classes, or too few pictures, that one could learn")
+        return {} if inception is None else _on_inception(run, kinds, real, held_out, inception, name)
+    judge = train_judge(run, real, held_out)
     reference = judge(real.images)[0]
     known: Any = None if inception is None else inception(real.images)
 
@@ -100,3 +106,17 @@ def score_translations(
     )
     best = found["real, held out"]["frechet_distance"]
     return {**found[list(kinds)[-1]], "held_out_frechet_distance": best}
+
+
+def _on_inception(
+    run: Run, kinds: dict[str, np.ndarray], real: ArrayImages, held_out: ArrayImages, inception: Any, name: str
+) -> dict[str, float]:
+    """Hold pictures against real ones on Inception's features alone."""
+    known = inception(real.images)
+    found = {
+        kind: metrics.frechet_distance(known, inception(pictures))
+        for kind, pictures in {**kinds, "real, held out": held_out.images}.items()
+    }
+    rows = [{"pictures": kind, "Frechet distance": value} for kind, value in found.items()]
+    run.table(name, rows, caption=f"To {len(real):,} real pictures of the wanted domain, on Inception's features")
+    return {"inception_frechet_distance": found[list(kinds)[-1]]}

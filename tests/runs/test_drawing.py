@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasarch.data import ArrayImages, load_images
+from kerasarch.data import load_images
 from kerasarch.errors import DataError, UsageError
 from kerasarch.runs.active import ActiveRun
 from kerasarch.runs.drawing import asked_inception, load_pictures
 from kerasarch.runs.folder import RunFolder
 from kerasarch.runs.generative import pictures_of
-from kerasarch.runs.translation_scores import keep_inputs, score_translations
+from kerasarch.runs.translation_scores import keep_inputs, score_translations, unlabelled
 from kerasarch.training import feature_classifier
 from kerasarch.training.generative_options import GenerativeOptions
 
@@ -96,8 +96,16 @@ def test_translations_are_held_against_real_pictures(run, monkeypatch):
     other = score_translations(run, {"source": inverted}, real, held_out)
     assert other["frechet_distance"] > 10 * found["frechet_distance"]
     assert other["class_kept_share"] < 0.5
-    one = ArrayImages(real.images, np.zeros(len(real), np.int64), ("any",))
-    assert score_translations(run, {"translated": held_out.images}, one, one) == {}
+    one, rest = unlabelled(real.images), unlabelled(held_out.images)
+    assert score_translations(run, {"translated": held_out.images}, one, rest) == {}
+    # Where Inception's weights are there, its features serve
+    features = lambda images: images.reshape(len(images), -1)[:, ::5].astype("float64")  # noqa: E731
+    monkeypatch.setattr("kerasarch.runs.translation_scores.asked_inception", lambda run, asked: features)
+    near, far = (
+        score_translations(run, {"translated": pictures}, one, rest) for pictures in (held_out.images, inverted)
+    )
+    assert set(near) == {"inception_frechet_distance"}
+    assert far["inception_frechet_distance"] > 10 * near["inception_frechet_distance"]
 
 
 def test_inputs_are_kept(run):
