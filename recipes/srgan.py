@@ -65,6 +65,8 @@ def srgan(
 
     generation = within_a_trial(run, generation)
     known, others = translation.pictures_of(run, generation)
+    if perceptual == "classifier" and len(known.classes) < 2:
+        raise UsageError("--perceptual classifier needs pictures with classes. Give imagenet, a file, or none.")
     shape = translation.shape_of(generation, known.image(0))
     small = translation.divided(shape.size, factor)
     train, held_out = (data.MadePairs(part, Shrunken(factor), shape.area, shape.channels) for part in (known, others))
@@ -83,8 +85,6 @@ def srgan(
     real, true = (labelled(run, *given, shape) for given in ((train, known), (held_out, others)))
     features = None
     if perceptual == "classifier":
-        if len(real.classes) < 2:
-            raise UsageError("--perceptual classifier needs pictures with classes. Give imagenet, a file, or none.")
         features = models.perceptual_features(
             train_judge(run, real, true).model,
             channels=shape.channels,

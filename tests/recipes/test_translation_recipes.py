@@ -74,6 +74,15 @@ def test_srgan_on_features_of_a_classifier(tmp_path):
     assert compared["features"][0] != compared["pixels"][0]
 
 
+def test_srgan_needs_classes_for_a_classifier(tmp_path):
+    for number in range(6):
+        write(tmp_path / "photos" / f"{number}.png", (16, 16), number)
+    words = ["run", "srgan", "--data", str(tmp_path / "photos"), "--perceptual", "classifier", "--smoke"]
+    refused = CliRunner().invoke(program, [*words, "--out", str(tmp_path / "runs")])
+    assert refused.exit_code == 2
+    assert "needs pictures with classes" in refused.stderr
+
+
 def test_pix2pix_of_folders(tmp_path):
     for number in range(6):
         write(tmp_path / "sides" / f"{number}.png", (32, 16), number)
