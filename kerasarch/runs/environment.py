@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,25 @@ def backend_settings(name: str) -> dict[str, str]:
 def set_backend(name: str) -> None:
     """Make this process's Keras, which is still to be imported, run on a backend that `choose_backend` returned."""
     os.environ.update(backend_settings(name))
+
+
+def check_devices(wanted: str | None, backend: str, found: Sequence[str]) -> None:
+    """Refuse a run on GPUs that the backend does not find: it would go on, unasked, on the processor.
+
+    Args:
+        wanted: As a request has them.
+        backend: The backend's name.
+        found: Its devices, such as ``gpu:0``.
+
+    Raises:
+        BackendError: GPUs are wanted, and there are none.
+    """
+    if wanted not in (None, "cpu") and all(device.startswith("cpu") for device in found):
+        given = wanted if wanted == "gpu" else f"gpu:{wanted}"
+        raise BackendError(
+            f"--devices: received {given}, but {backend} finds no GPU here, only {', '.join(found)}. Leave the option "
+            "out, or see: kerasarch doctor"
+        )
 
 
 def compiled_programs() -> Path:

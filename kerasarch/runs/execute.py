@@ -6,15 +6,15 @@ import os
 import sys
 import time
 import traceback as tracebacks
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasarch.errors import BackendError, KerasarchError, RunError, UsageError
+from kerasarch.errors import KerasarchError, RunError, UsageError
 from kerasarch.recipe import Recipe
 from kerasarch.runs.active import MONITOR, ActiveRun
 from kerasarch.runs.atomic import plain, write_json
-from kerasarch.runs.environment import choose_backend, compiled_programs, environment, set_backend
+from kerasarch.runs.environment import check_devices, choose_backend, compiled_programs, environment, set_backend
 from kerasarch.runs.folder import ENVIRONMENT, RESULT, RunFolder, now, process
 from kerasarch.runs.forwarding import logging_to, warnings_to
 from kerasarch.runs.greeting import without_greeting
@@ -256,25 +256,6 @@ def recipe_source(recipe: Recipe) -> Path | None:
     code = getattr(recipe.function, "__code__", None)
     path = Path(code.co_filename) if code is not None else None
     return path if path is not None and path.is_file() else None
-
-
-def check_devices(wanted: str | None, backend: str, found: Sequence[str]) -> None:
-    """Refuse a run on GPUs that the backend does not find: it would go on, unasked, on the processor.
-
-    Args:
-        wanted: As a request has them.
-        backend: The backend's name.
-        found: Its devices, such as ``gpu:0``.
-
-    Raises:
-        BackendError: GPUs are wanted, and there are none.
-    """
-    if wanted not in (None, "cpu") and all(device.startswith("cpu") for device in found):
-        given = wanted if wanted == "gpu" else f"gpu:{wanted}"
-        raise BackendError(
-            f"--devices: received {given}, but {backend} finds no GPU here, only {', '.join(found)}. Leave the option "
-            "out, or see: kerasarch doctor"
-        )
 
 
 def _carry_out(

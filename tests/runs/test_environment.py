@@ -9,8 +9,7 @@ import textwrap
 import pytest
 
 from kerasarch.errors import BackendError
-from kerasarch.runs.environment import backend_settings, compiled_programs
-from kerasarch.runs.execute import check_devices
+from kerasarch.runs.environment import backend_settings, check_devices, compiled_programs
 from kerasarch.runs.greeting import without_greeting
 
 pytestmark = pytest.mark.backend_free
