@@ -20,6 +20,7 @@ def dit(
     run: Run,
     *,
     schedule: Literal["cosine", "linear", "scaled_linear"] = "cosine",
+    zero_terminal_snr: bool = False,
     prediction: Literal["v", "epsilon", "x0"] = "v",
     min_snr: Annotated[float, Gt(0)] | None = 5.0,
     sampler: DiffusionMethod = "dpm_solver",
@@ -39,6 +40,7 @@ def dit(
 
     Args:
         schedule: How noise grows over the thousand steps of training.
+        zero_terminal_snr: Shift the schedule so that its last step is noise alone; not with epsilon.
         prediction: What the network says: the noise (epsilon), the picture (x0), or the mix of both called v.
         min_snr: Cap of the weights by signal-to-noise ratio; none weighs all levels of noise alike.
         sampler: How samples are drawn.
@@ -53,6 +55,8 @@ def dit(
     from kerasarch.runs.diffusion import train_diffusion
     from kerasarch.runs.drawing import load_pictures
 
+    process = NoiseSchedule(schedule, zero_terminal_snr=zero_terminal_snr)
+    process.check(prediction)
     pictures = load_pictures(run, generation)
     if pictures.size % patch:
         raise UsageError(f"--patch: received {patch}, expected a divisor of {pictures.size} pixels.")
@@ -63,6 +67,5 @@ def dit(
         )
     )  # fmt: skip
     return train_diffusion(
-        run, network, pictures, generation, prediction=prediction, method=sampler, gamma=min_snr,
-        process=NoiseSchedule(schedule),
+        run, network, pictures, generation, process=process, prediction=prediction, method=sampler, gamma=min_snr,
     )  # fmt: skip

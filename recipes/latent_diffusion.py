@@ -19,7 +19,7 @@ from kerasarch.training import DiffusionMethod, UNetDiffusionOptions
 def latent_diffusion(
     run: Run,
     *,
-    autoencoder_epochs: Annotated[int, Ge(1)] = 60,
+    autoencoder_epochs: Annotated[int, Ge(1)] = 30,
     autoencoder_width: Annotated[int, Ge(8)] = 32,
     halvings: Annotated[int, Ge(1)] = 1,
     latent: Annotated[int, Ge(1)] = 4,
@@ -28,10 +28,11 @@ def latent_diffusion(
     text_depth: Annotated[int, Ge(1)] = 2,
     kl_weight: Annotated[float, Ge(0)] = 1e-3,
     schedule: Literal["cosine", "linear", "scaled_linear"] = "cosine",
+    zero_terminal_snr: bool = False,
     prediction: Literal["v", "epsilon", "x0"] = "v",
     min_snr: Annotated[float, Gt(0)] | None = 5.0,
     sampler: DiffusionMethod = "dpm_solver",
-    generation: UNetDiffusionOptions = UNetDiffusionOptions(epochs=100, width=32),  # noqa: B008 - frozen
+    generation: UNetDiffusionOptions = UNetDiffusionOptions(epochs=80, width=32),  # noqa: B008 - frozen
 ) -> dict[str, float | None]:
     """Train an autoencoder and a diffusion model of its latent maps, and draw pictures.
 
@@ -53,6 +54,7 @@ def latent_diffusion(
         text_depth: Its blocks.
         kl_weight: What pulls latent maps towards a standard normal distribution, for each nat of a picture.
         schedule: How noise grows over the thousand steps of training.
+        zero_terminal_snr: Shift the schedule so that its last step is noise alone; not with epsilon.
         prediction: What the network says: the noise (epsilon), the clean map (x0), or the mix of both called v.
         min_snr: Cap of the weights by signal-to-noise ratio; none weighs all levels of noise alike.
         sampler: How samples are drawn.
@@ -60,13 +62,17 @@ def latent_diffusion(
     from kerasarch import models
     from kerasarch.errors import UsageError
     from kerasarch.generation import NoiseSchedule
-    from kerasarch.runs.caption_reading import captions_of, text_encoder_of
+    from kerasarch.runs.caption_reading import captions_of, check_text_width, text_encoder_of
     from kerasarch.runs.diffusion import captioned_unet_of, train_diffusion, unet_of
     from kerasarch.runs.drawing import load_pictures
     from kerasarch.runs.latents import latents_of, train_latent_autoencoder
 
     if captions and not generation.conditional:
         raise UsageError("--captions and --no-conditional exclude each other: give one of them.")
+    if captions:
+        check_text_width(text_width)
+    process = NoiseSchedule(schedule, zero_terminal_snr=zero_terminal_snr)
+    process.check(prediction)
     pictures = load_pictures(run, generation, captions=captions)
     read = captions_of(run, pictures) if captions else None
     autoencoder = models.autoencoder_kl(
@@ -87,7 +93,7 @@ def latent_diffusion(
     else:
         network = captioned_unet_of(generation, size, latent, text_encoder_of(read, text_width, text_depth))
     drawn = train_diffusion(
-        run, network, pictures, generation, space=space, process=NoiseSchedule(schedule), prediction=prediction,
+        run, network, pictures, generation, space=space, process=process, prediction=prediction,
         method=sampler, gamma=min_snr, conditional=generation.conditional, captions=read,
     )  # fmt: skip
     return {**drawn, **figures}

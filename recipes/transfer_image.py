@@ -32,6 +32,9 @@ def transfer_image(
     published. Gradual unfreezing (or another strategy) is compared with feature extraction, full fine-tuning and
     training from scratch on the same images.
 
+    The report judges the chosen strategy as that of train-image does its network: scores of each class and over all,
+    the confusion matrix, how well confidence agrees with accuracy.
+
     A quick trial (--smoke) trains two stages, with fresh weights on 32 pixels unless --weights names other ones than
     imagenet and --image-size is given, so that it needs no network and little time.
 
@@ -52,10 +55,16 @@ def transfer_image(
 
     from kerasarch import models
     from kerasarch import weights as checkpoints
-    from kerasarch.data import Augmentation, batches, load_images
+    from kerasarch.data import batches, load_images
     from kerasarch.errors import UsageError
     from kerasarch.registry import load_model_builder
-    from kerasarch.runs.transfer import check_strategy, compare_transfer, preprocessing_for
+    from kerasarch.runs.transfer import (
+        CHANGES,
+        check_strategy,
+        compare_transfer,
+        learning_batches,
+        preprocessing_for,
+    )
 
     if run.smoke:
         weights, image_size = ("none" if weights == "imagenet" else weights), image_size or 32
@@ -67,20 +76,19 @@ def transfer_image(
     images = load_images(data, seed=run.seed, test=0.2, strict=strict, offline=run.offline)
     pictures = preprocessing_for(builder, weights, image_size)
     known = images.train.per_class(labels_per_class, seed=run.seed) if labels_per_class else images.train
-    change = Augmentation(flip=True, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
     prepared: dict[str, Any] = {"size": pictures.size, "interpolation": pictures.interpolation}
     shape = {"batch": transfer.batch, **prepared, "seed": run.seed}
     large = shape | {"batch": max(64, transfer.batch)}  # what needs no gradients
-    train = batches(known, augment=change if augment else None, workers=workers, **shape)
+    train = learning_batches(known, transfer, CHANGES if augment else None, workers=workers, **shape)
     validation = batches(images.validation, shuffle=False, workers=workers, **large)
     test = batches(images.test or images.validation, shuffle=False, workers=workers, **large)
 
-    def make(pretrained: bool) -> Any:
+    def make(pretrained: bool, seed: int = run.seed) -> Any:
         source = weights if pretrained and weights != "none" else None
         network = builder(input_shape=(*pictures.size, 3), weights=source)
         if source and calibration is not None:
             checkpoints.assign_statistics(network, calibration)
-        network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
+        network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=seed)
         return models.accept_raw_pixels(network)
 
     check_strategy(make, transfer)

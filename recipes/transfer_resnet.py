@@ -72,8 +72,14 @@ def transfer_resnet(
     import functools
 
     from kerasarch import models
-    from kerasarch.data import Augmentation, batches, load_images
-    from kerasarch.runs.transfer import check_strategy, compare_transfer, preprocessing_for
+    from kerasarch.data import batches, load_images
+    from kerasarch.runs.transfer import (
+        CHANGES,
+        check_strategy,
+        compare_transfer,
+        learning_batches,
+        preprocessing_for,
+    )
 
     if run.smoke:
         transfer = dataclasses.replace(transfer, compare=False, max_stages=min(transfer.max_stages, 2))
@@ -101,17 +107,17 @@ def transfer_resnet(
         pictures = preprocessing_for(builder, weights, image_size or (16 if small else None))
     few = labels_per_class or (5 if bundled else None)
     known = images.train.per_class(few, seed=run.seed) if few else images.train
-    change = Augmentation(flip=not bundled, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
+    change = dataclasses.replace(CHANGES, flip=not bundled)
     prepared: dict[str, Any] = {"size": pictures.size, "interpolation": pictures.interpolation, "channels": channels}
     shape = {"batch": transfer.batch, **prepared, "seed": run.seed}
     large = shape | {"batch": max(256 if small else 64, transfer.batch)}  # what needs no gradients
-    train = batches(known, augment=change if augment else None, workers=workers, **shape)
+    train = learning_batches(known, transfer, change if augment else None, workers=workers, **shape)
     validation = batches(images.validation, shuffle=False, **large)
     test = batches(images.test or images.validation, shuffle=False, **large)
 
     letters: Path | None = None
 
-    def make(pretrained: bool) -> Any:
+    def make(pretrained: bool, seed: int = run.seed) -> Any:
         if weights == "letters":
             network = models.resnet(
                 network_name, classes=len(LETTERS), input_shape=(*pictures.size, 1), preprocessing=centred
@@ -124,7 +130,7 @@ def transfer_resnet(
                 weights=weights if pretrained and weights != "none" else None,
                 input_shape=(*pictures.size, channels),
             )
-        network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=run.seed)
+        network = models.replace_head(network, len(images.classes), dropout=transfer.dropout, seed=seed)
         return models.accept_raw_pixels(network)
 
     check_strategy(make, transfer)

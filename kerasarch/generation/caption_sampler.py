@@ -17,9 +17,11 @@ class CaptionSampler(DiffusionSampler):
 
     Args:
         network: Called as ``network([x, times, ids])``, such as `kerasarch.models.CaptionedUNet`.
-        *args: As for `DiffusionSampler`; the empty caption stands for none.
+        *args: As for `DiffusionSampler`; the empty caption stands for none where some were hidden.
         tokenizer: What turns captions into token numbers, or its parts, as a file holds them.
         classes: Captions that are drawn in turn where none are asked for.
+        hidden: Whether captions were hidden from the network at times, which guidance needs; else nothing stands for
+            none.
         **kwargs: As for `DiffusionSampler`, without ``null``.
 
     Raises:
@@ -32,13 +34,14 @@ class CaptionSampler(DiffusionSampler):
         *args: Any,
         tokenizer: CLIPTokenizer | dict[str, Any],
         classes: Sequence[str],
+        hidden: bool = True,
         **kwargs: Any,
     ):
         if not classes:
             raise UsageError("classes: a CaptionSampler needs captions to draw where none are asked for.")
         reader = tokenizer if isinstance(tokenizer, CLIPTokenizer) else CLIPTokenizer(**tokenizer)
         self._reader = (reader,)  # Keras would turn its dictionaries into its own
-        kwargs["null"] = reader("")["input_ids"][0].tolist()
+        kwargs["null"] = reader("")["input_ids"][0].tolist() if hidden else None
         super().__init__(network, *args, classes=classes, **kwargs)
 
     @property
@@ -85,7 +88,7 @@ class CaptionSampler(DiffusionSampler):
     def get_config(self) -> dict[str, Any]:
         """Return the networks and the attributes as plain values."""
         config = super().get_config()
-        del config["null"]  # follows from the tokenizer
+        hidden = config.pop("null") is not None  # which captions stand for none follows from the tokenizer
         reader = self.tokenizer
         parts = {
             "vocabulary": reader.vocabulary,
@@ -93,4 +96,4 @@ class CaptionSampler(DiffusionSampler):
             "length": reader.length,
             **{role: token.content for role, token in reader.special.items()},
         }
-        return {**config, "tokenizer": parts}
+        return {**config, "tokenizer": parts, "hidden": hidden}

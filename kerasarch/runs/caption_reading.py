@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kerasarch.errors import UsageError
 from kerasarch.recipe import Run
 from kerasarch.runs.diffusion import Captions
 from kerasarch.runs.drawing import Pictures
@@ -29,8 +30,21 @@ def captions_of(run: Run, pictures: Pictures) -> Captions:
     return Captions(tokenizer, tokenizer(pictures.captions)["input_ids"])
 
 
+def check_text_width(width: int) -> None:
+    """Refuse a width that no text encoder has, before anything is trained.
+
+    Args:
+        width: Channels of a token.
+
+    Raises:
+        UsageError: The width is no multiple of 8.
+    """
+    if width % 8:
+        raise UsageError(f"--text-width: received {width}, expected a multiple of 8.")
+
+
 def text_encoder_of(captions: Captions, width: int, depth: int) -> Any:
-    """Return a text encoder with fresh weights.
+    """Return a text encoder with fresh weights, with a head for 32 channels, or for more where these do not divide it.
 
     Args:
         captions: What it reads.
@@ -41,14 +55,13 @@ def text_encoder_of(captions: Captions, width: int, depth: int) -> Any:
         UsageError: The width is no multiple of 8.
     """
     from kerasarch import models
-    from kerasarch.errors import UsageError
 
-    if width % 8:
-        raise UsageError(f"--text-width: received {width}, expected a multiple of 8.")
+    check_text_width(width)
+    heads = next(count for count in range(max(width // 32, 1), 0, -1) if width % count == 0)
     tokenizer = captions.tokenizer
     return models.clip_text(
         models.CLIPTextConfig(
-            len(tokenizer), width, depth, heads=max(width // 32, 1), hidden=4 * width, positions=tokenizer.length,
+            len(tokenizer), width, depth, heads=heads, hidden=4 * width, positions=tokenizer.length,
             activation="gelu", start=tokenizer.start, end=tokenizer.end, padding=tokenizer.padding,
         )
     )  # fmt: skip

@@ -11,10 +11,10 @@ from kerasarch.data import Batches, ImageSource, ImageSplits
 from kerasarch.data.folds import stratified_folds
 from kerasarch.data.joined import join
 from kerasarch.data.splits import stratified
-from kerasarch.metrics import calibration, classification_summary
 from kerasarch.models.mean_classifier import mean_classifier
 from kerasarch.recipe import Run
 from kerasarch.runs.classification_report import report_classifier
+from kerasarch.runs.classifier_scores import mean_accuracy, network_rows, rounded, scores_of, show_networks
 from kerasarch.runs.classifier_training import ClassifierTraining, Make
 from kerasarch.runs.predictions import predict_probabilities
 from kerasarch.runs.state import seed_of
@@ -100,19 +100,17 @@ def compare_classifiers(
         {"network": name, **{score.replace("_", " "): value for score, value in result.items() if score != "choice"}}
         for name, result in results.items()
     ]
-    run.table("comparison", _rounded(rows), caption=f"The same {len(images.train)} training images for each")
+    run.table("comparison", rounded(rows), caption=f"The same {len(images.train)} training images for each")
     if best is not None:
         _finish(run, best)
     return results
 
 
 def _finish(run: Run, trained: Trained) -> None:
-    captions = {
-        "networks": "The networks, and the mean of their probabilities",
-        "folds": "Each fold, judged by networks that were trained on the others",
-    }
-    for name, rows in trained.tables.items():
-        run.table(name, _rounded(rows), caption=captions[name])
+    if networks := trained.tables.get("networks"):
+        show_networks(run, networks)
+    if folds := trained.tables.get("folds"):
+        run.table("folds", rounded(folds), caption="Each fold, judged by networks that were trained on the others")
     report_classifier(run, trained.test, trained.probabilities)
     run.save(trained.networks[0] if len(trained.networks) == 1 else mean_classifier(trained.networks))
 
@@ -127,19 +125,15 @@ def _train(run: Run, make: Make, images: ImageSplits, options: ClassificationOpt
     test = training.batches(images.test or images.validation)
     each = [_ask(training, network, test) for network in networks]
     probabilities = np.mean(each, axis=0)
-    result, tables = _result(test.labels, probabilities), {}
+    result, tables = scores_of(test.labels, probabilities), {}
     choice = result["accuracy"]
     if images.test is not None:
         watched = training.batches(images.validation)
         known = np.mean([_ask(training, network, watched) for network in networks], axis=0)
-        choice = _result(watched.labels, known)["accuracy"]
+        choice = scores_of(watched.labels, known)["accuracy"]
     if len(networks) > 1:
-        named = [*((f"network {number}", answers) for number, answers in enumerate(each, start=1))]
-        tables["networks"] = [
-            {"network": name, **_result(test.labels, answers)}
-            for name, answers in [*named, ("ensemble", probabilities)]
-        ]
-        result["network_accuracy"] = float(np.mean([row["accuracy"] for row in tables["networks"][:-1]]))
+        tables["networks"] = network_rows(test.labels, each)
+        result["network_accuracy"] = mean_accuracy(tables["networks"])
     return Trained(networks, test, probabilities, result, tables, choice)
 
 
@@ -158,14 +152,6 @@ def _ensemble(
 
 def _ask(training: ClassifierTraining, network: Any, test: Batches) -> np.ndarray:
     return predict_probabilities(network, test, tta=training.options.tta, mirror=training.options.mirror)
-
-
-def _result(labels: np.ndarray, probabilities: np.ndarray) -> Result:
-    scores = classification_summary(labels, probabilities)
-    found = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
-    if scores.roc_auc is not None:
-        found["roc_auc"] = scores.roc_auc
-    return found | {"calibration_error": calibration(labels, probabilities).error}
 
 
 def _cross_validate(run: Run, training: ClassifierTraining, images: ImageSplits, part: str) -> Trained:
@@ -189,7 +175,7 @@ def _cross_validate(run: Run, training: ClassifierTraining, images: ImageSplits,
         trained = _ensemble(training, train, validation, f"{part}fold{number}/", seed_of(run.seed, "fold", number))
         probabilities[held] = np.mean([_ask(training, network, test) for network in trained], axis=0)
         networks += trained
-        results.append(_result(test.labels, probabilities[held]))
+        results.append(scores_of(test.labels, probabilities[held]))
         run.say(f"{part}fold {number}: accuracy {results[-1]['accuracy']:.2%} on {len(held)} images")
     result, rows = summarize_folds(results)
     return Trained(networks, training.batches(everything), probabilities, result, {"folds": rows}, result["accuracy"])
@@ -215,10 +201,3 @@ def summarize_folds(results: Sequence[Result]) -> tuple[Result, list[dict[str, A
     ]
     rows += [{"fold": "mean", **means}, {"fold": "deviation", **deviations}]
     return means | {f"{name}_deviation": deviations[name] for name in ("accuracy", "macro_f1")}, rows
-
-
-def _rounded(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with spaces in the names of their columns, and numbers that a person can read."""
-    return [
-        {name.replace("_", " "): round(v, 4) if isinstance(v, float) else v for name, v in row.items()} for row in rows
-    ]

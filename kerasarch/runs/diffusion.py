@@ -134,7 +134,7 @@ def train_diffusion(
     if captions is None:
         sampler = DiffusionSampler(*given, null=null if options.drop else None, **how)
     else:
-        sampler = CaptionSampler(*given, tokenizer=captions.tokenizer, **how)
+        sampler = CaptionSampler(*given, tokenizer=captions.tokenizer, hidden=options.drop > 0, **how)
     untrained = sampler.sample(SMOKE_SCORED if run.smoke else SCORED_BEFORE, run.seed)
     count = min(2 * len(pictures.shown), 40) if conditional else 25
     grids = SampleGrids(run, lambda: sampler.sample(count, seed=0))

@@ -10,7 +10,9 @@ from kerasarch.data.batching import images_for_keras
 from kerasarch.data.views import views
 
 
-def predict_probabilities(model: Any, data: Any, *, tta: bool = False, mirror: bool = False) -> np.ndarray:
+def predict_probabilities(
+    model: Any, data: Any, *, tta: bool = False, mirror: bool = False, interpolation: str = "bilinear"
+) -> np.ndarray:
     """Return the probabilities of each class for the pictures of some batches.
 
     Args:
@@ -18,6 +20,7 @@ def predict_probabilities(model: Any, data: Any, *, tta: bool = False, mirror: b
         data: `kerasarch.data.Batches` that are not shuffled.
         tta: Average over the views of `kerasarch.data.views.views`.
         mirror: Whether those include mirror images.
+        interpolation: How those enlarge their crops.
 
     Returns:
         ``(images, classes)`` in the order of the batches' source.
@@ -25,7 +28,9 @@ def predict_probabilities(model: Any, data: Any, *, tta: bool = False, mirror: b
     if not tta:
         return softmax(model.predict(data, verbose=0))
     batches = (pixels_of(data.batch(0, index)[0]) for index in range(data.steps))
-    return np.concatenate([mean_probabilities(model, views(pixels, mirror=mirror)) for pixels in batches])
+    return np.concatenate(
+        [mean_probabilities(model, views(pixels, mirror=mirror, interpolation=interpolation)) for pixels in batches]
+    )
 
 
 def mean_probabilities(model: Any, shown: Sequence[np.ndarray]) -> np.ndarray:

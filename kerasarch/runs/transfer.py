@@ -5,10 +5,16 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from kerasarch.data import Augmentation, Batches, ImageSource, batches
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models import IMAGENET, Preprocessing
 from kerasarch.recipe import Run
 from kerasarch.training.transfer_options import SCRATCH, TransferOptions
+
+CHANGES = Augmentation(flip=True, rotation=10, crop=(0.6, 1.0), brightness=0.2, contrast=0.2)
+"""What ``augment`` does to training pictures."""
 
 
 def preprocessing_for(builder: Callable[..., Any], weights: str, image_size: int | None = None) -> Preprocessing:
@@ -41,6 +47,22 @@ def preprocessing_for(builder: Callable[..., Any], weights: str, image_size: int
     return said if image_size is None else dataclasses.replace(said, size=(image_size, image_size))
 
 
+def learning_batches(
+    source: ImageSource, options: TransferOptions, augment: Augmentation | None, **shape: Any
+) -> Batches:
+    """Return batches to learn from.
+
+    Args:
+        source: The pictures.
+        options: The options, which may ask for mirror images, Mixup and CutMix too.
+        augment: How single pictures are changed, or None.
+        **shape: The rest of what `kerasarch.data.batches` takes.
+    """
+    change = augment or Augmentation()
+    change = dataclasses.replace(change, flip=change.flip or options.mirror, mixup=options.mixup, cutmix=options.cutmix)
+    return batches(source, labels="one_hot" if change.mixes else "int", augment=change, **shape)
+
+
 def check_strategy(make: Callable[[bool], Any], options: TransferOptions) -> None:
     """Refuse, before anything is trained, a strategy that does not fit the model.
 
@@ -67,7 +89,7 @@ def check_strategy(make: Callable[[bool], Any], options: TransferOptions) -> Non
 
 def compare_transfer(
     run: Run,
-    make: Callable[[bool], Any],
+    make: Callable[..., Any],
     train: Any,
     validation: Any,
     test: Any,
@@ -78,7 +100,7 @@ def compare_transfer(
 
     Args:
         run: The run.
-        make: Makes a model with a new head: with trained weights below it (True) or fresh ones (False).
+        make: Makes a model with a new head from a seed: with trained weights below it (True) or fresh ones (False).
         train: `kerasarch.data.Batches` to learn from.
         validation: Batches to watch, or None.
         test: Batches to judge by, in the order of their source.
@@ -86,36 +108,54 @@ def compare_transfer(
         **defaults: What holds where the options leave it open, as `kerasarch.training.train_strategies` takes it.
 
     Returns:
-        ``accuracy`` and ``macro_f1`` of the chosen strategy, ``<strategy>_accuracy`` of the others, and
-        ``gain_over_scratch``, all between 0 and 1.
+        ``accuracy``, ``macro_f1``, ``calibration_error`` and, where it is defined, ``roc_auc`` of the chosen strategy,
+        ``<strategy>_accuracy`` of the others, ``gain_over_scratch``, and for an ensemble ``network_accuracy``, the mean
+        of its networks, from which the gain is taken then.
     """
     from kerasarch import training
-    from kerasarch.metrics import classification_summary
+    from kerasarch.models.mean_classifier import mean_classifier
     from kerasarch.runs.classification_report import report_classifier
-    from kerasarch.runs.predictions import predict_probabilities
+    from kerasarch.runs.classifier_scores import mean_accuracy, network_rows, scores_of, show_networks
+    from kerasarch.runs.state import seed_of
 
-    classes = test.source.classes
+    seeds = [seed_of(run.seed, "network", number) for number in range(2, options.ensemble + 1)]
     rows: list[dict[str, Any]] = []
     result: dict[str, float] = {}
-    for name, model, seconds in training.train_strategies(run, make, train, validation, options, **defaults):
-        probabilities = predict_probabilities(model, test)
-        scores = classification_summary(test.labels, probabilities, classes)
+    for name, models, seconds in training.train_strategies(
+        run, make, train, validation, options, seeds=seeds, **defaults
+    ):
+        each = [_ask(model, test, options) for model in models]
+        probabilities = np.mean(each, axis=0)
+        scores = scores_of(test.labels, probabilities)
         rows.append(
             {
                 "strategy": name,
-                "accuracy": scores.accuracy,
-                "macro F1": scores.macro_f1,
+                "accuracy": scores["accuracy"],
+                "macro F1": scores["macro_f1"],
                 "seconds": round(seconds, 1),
             }
         )
-        run.say(f"{name}: accuracy {scores.accuracy:.1%} on {len(test.labels)} test images")
+        run.say(f"{name}: accuracy {scores['accuracy']:.1%} on {len(test.labels)} test images")
         if name == options.strategy:
-            result |= {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
-            run.save(model)
+            result |= scores
+            if len(models) > 1:
+                networks = network_rows(test.labels, each)
+                result["network_accuracy"] = mean_accuracy(networks)
+                rows[-1] |= {"strategy": f"{name}, {len(models)} networks"}
+                show_networks(run, networks)
+            run.save(models[0] if len(models) == 1 else mean_classifier(models))
             report_classifier(run, test, probabilities)
         else:
-            result[f"{name}_accuracy"] = scores.accuracy
+            result[f"{name}_accuracy"] = scores["accuracy"]
     run.table("strategies", rows, caption=f"Strategies on the same {len(train.labels)} training images")
     if SCRATCH in options.chosen:
-        result["gain_over_scratch"] = result["accuracy"] - result[f"{SCRATCH}_accuracy"]
+        one = result.get("network_accuracy", result["accuracy"])
+        result["gain_over_scratch"] = one - result[f"{SCRATCH}_accuracy"]
     return result
+
+
+def _ask(model: Any, test: Any, options: TransferOptions) -> np.ndarray:
+    from kerasarch.runs.predictions import predict_probabilities
+
+    said = getattr(model, "preprocessing", None) or Preprocessing()
+    return predict_probabilities(model, test, tta=options.tta, mirror=options.mirror, interpolation=said.interpolation)

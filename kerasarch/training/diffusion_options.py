@@ -59,3 +59,8 @@ class UNetDiffusionOptions(DiffusionOptions):
     depth: Annotated[int, Ge(1)] = 1
     attention: Annotated[int, Ge(0)] = 8
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width % 8:
+            raise UsageError(f"--width: received {self.width}, expected a multiple of 8.")

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from kerasarch.errors import UsageError
+from kerasarch.training.weight_averages import averages_kept_by
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -91,6 +92,14 @@ class GroupOptimizer(keras.optimizers.MultiOptimizer):
             scale = largest / ops.maximum(ops.sqrt(sum(squares)), largest)
             grads = [grad if grad is None else grad * ops.cast(scale, grad.dtype) for grad in grads]
         super().apply(grads, trainable_variables)
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Puts the averages of weights in their place, for each group whose optimizer keeps them."""
+        # Keras would pair them by the model's order of variables, which is not always a group's.
+        for optimizer in self.group_optimizers.values():
+            for variable, average in averages_kept_by(optimizer):
+                # With memory of its own: JAX donates a weight's to the next compiled call.
+                variable.assign(ops.copy(average.value))
 
     def rates(self) -> dict[str, float]:
         """Learning rate of each group in the step last taken; before any step that of the first."""

@@ -52,6 +52,7 @@ class GradualUnfreezing:
         loss: Loss of the model; default: cross-entropy for class numbers or probabilities.
         metrics: Metrics of the model; default: accuracy.
         label_smoothing: For the default loss.
+        class_weights: For the default loss: factor of the loss of each class's examples, one a class; None for 1.
         cache: Whether the activations below the lowest open layer are kept for a stage, so that frozen layers run
             once and not in every epoch: True in memory, a folder in memory-mapped files there, False not at all.
             For graphs of layers (functional, sequential) only.
@@ -91,6 +92,7 @@ class GradualUnfreezing:
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
         cache: bool | str | Path = True,
         cache_gb: float = 4.0,
         views: int = 4,
@@ -120,12 +122,14 @@ class GradualUnfreezing:
             cosine=cosine,
             final=final,
         )
-        if loss is not None and label_smoothing:
+        if loss is not None and (label_smoothing or class_weights is not None):
             raise UsageError(
-                f"Received loss={loss!r} and label_smoothing={label_smoothing}. Expected label smoothing with the "
-                "default loss only; set it on your loss."
+                f"Received loss={loss!r} and label_smoothing={label_smoothing}, class_weights={class_weights}. "
+                "Expected weights of classes and label smoothing with the default loss only; set them on your loss."
             )
-        self._loss = loss or SmoothedCrossentropy(label_smoothing, from_logits=gives_logits(model))
+        self._loss = loss or SmoothedCrossentropy(
+            label_smoothing, from_logits=gives_logits(model), class_weights=class_weights
+        )
         self._metrics = list(metrics) if metrics is not None else [Accuracy()]
         self._cache, self._cache_gb, self._views, self._batch = cache, cache_gb, views, batch
         self._compile_options = dict(compile_options or {})

@@ -10,10 +10,19 @@ def averages_of(model: keras.Model) -> list[tuple[Any, Any]]:
     """Return each trained variable with its moving average; nothing where the optimizer keeps none.
 
     Args:
-        model: A compiled model whose optimizer may have been made with ``use_ema=True``.
+        model: A compiled model whose optimizer may have been made with ``use_ema=True``, or some optimizers in it.
     """
     optimizer: Any = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale
+    return [pair for part in getattr(optimizer, "optimizers", [optimizer]) for pair in averages_kept_by(part)]
+
+
+def averages_kept_by(optimizer: Any) -> list[tuple[Any, Any]]:
+    """Return each variable of one optimizer with its moving average; nothing where it keeps none.
+
+    Args:
+        optimizer: A Keras optimizer, or None.
+    """
     if not getattr(optimizer, "use_ema", False) or not optimizer.built:
         return []
     pairs = zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)

@@ -124,7 +124,9 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
         preprocessing = _huggingface_preprocessing(read_json(preprocessor)) if preprocessor.is_file() else None
         return Checkpoint(origin, "huggingface", tensors, config, preprocessing)
     if "architecture" in config:
-        return Checkpoint(origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {})))
+        return Checkpoint(
+            origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {}), origin)
+        )
     raise WeightsError(
         f"{origin}: config.json names neither model_type (transformers) nor architecture (timm) "
         "nor _class_name (diffusers)."
@@ -173,13 +175,20 @@ def _huggingface_preprocessing(given: dict[str, Any]) -> Preprocessing:
     )
 
 
-def _timm_preprocessing(given: dict[str, Any]) -> Preprocessing:
+def _timm_preprocessing(given: dict[str, Any], origin: str) -> Preprocessing:
     plain = Preprocessing()
+    interpolation = given.get("interpolation", "bicubic")
+    if interpolation not in _RESAMPLING.values():
+        raise WeightsError(
+            f"{origin}: config.json says in pretrained_cfg that pictures are resized by interpolation "
+            f"{interpolation!r}. Expected one of {', '.join(_RESAMPLING.values())}; write there the one that comes "
+            "closest."
+        )
     return Preprocessing(
         size=tuple(given.get("input_size", (3, 224, 224))[1:]),
         mean=tuple(given.get("mean", plain.mean)),
         std=tuple(given.get("std", plain.std)),
-        interpolation=given.get("interpolation", "bicubic"),
+        interpolation=interpolation,
     )
 
 

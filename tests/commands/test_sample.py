@@ -195,3 +195,8 @@ def test_captions_are_drawn(make, sample, tmp_path):
     wrong = sample(folder.path, "--prompt", "white", "--labels", "white")
     assert wrong.exit_code == 2
     assert "exclude each other" in wrong.stderr
+    assert sample(folder.path, "--n", 1, "--prompt", "white", "--guidance", 2).exit_code == 0
+    never_hidden = CaptionSampler.from_config({**sampler.get_config(), "hidden": False})
+    wrong = sample(make(never_hidden).path, "--n", 1, "--prompt", "white", "--guidance", 2)
+    assert wrong.exit_code == 2
+    assert "guidance=2.0 needs" in wrong.stderr

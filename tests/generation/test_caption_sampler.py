@@ -63,3 +63,20 @@ def test_refuses(sampler):
         CaptionSampler(
             sampler.network, (4, 4, 1), NoiseSchedule("cosine"), tokenizer=sampler.tokenizer, classes=[], **HOW
         )
+
+
+def test_captions_that_were_never_hidden_cannot_guide(sampler, tmp_path):
+    given = (sampler.network, (4, 4, 1), NoiseSchedule("cosine"))
+    CaptionSampler(*given, tokenizer=sampler.tokenizer, classes=CAPTIONS, hidden=False, **HOW).save(
+        tmp_path / "m.keras"
+    )
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    assert again.null is None
+    np.testing.assert_array_equal(again.draw(2, 1, captions=CAPTIONS), sampler.draw(2, 1, captions=CAPTIONS))
+    with pytest.raises(UsageError, match=r"guidance=2.0 needs .*Train with classes of which a share is hidden"):
+        again.draw(1, 1, captions=CAPTIONS, guidance=2.0)
+    with pytest.raises(UsageError, match="guidance=3"):
+        CaptionSampler(*given, tokenizer=sampler.tokenizer, classes=CAPTIONS, hidden=False, guidance=3.0, **HOW)
+    config = sampler.get_config()
+    del config["hidden"]  # as files from before have it
+    assert CaptionSampler.from_config(config).null == sampler.null

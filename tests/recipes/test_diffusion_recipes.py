@@ -1,16 +1,15 @@
 """The recipes of diffusion models: what they refuse before they train, and that they go on where they were stopped."""
 
-import os
-import signal
-
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from kerasarch.commands.program import program
-from kerasarch.runs import diffusion, execute, phase
+from kerasarch.errors import UsageError
+from kerasarch.runs import diffusion, execute
 from kerasarch.runs.folder import list_runs
+from tests.interruptions import stop_after
 
 SMALL = {"image_size": 8, "held_out": 0.05, "sample_steps": 2, "compare": False}
 UNET = {"width": 8, "attention": 4}
@@ -20,6 +19,13 @@ UNET = {"width": 8, "attention": 4}
     ("arguments", "match"),
     [
         (["ddpm", "--zero-terminal-snr", "--prediction", "epsilon"], "zero_terminal_snr needs a network"),
+        (["dit", "--zero-terminal-snr", "--prediction", "epsilon"], "zero_terminal_snr needs a network"),
+        (["latent-diffusion", "--zero-terminal-snr", "--prediction", "epsilon"], "zero_terminal_snr needs a network"),
+        (
+            ["latent-diffusion", "--captions", "--text-width", "12"],
+            "--text-width: received 12, expected a multiple of 8",
+        ),
+        (["latent-diffusion", "--width", "12"], "--width: received 12, expected a multiple of 8"),
         (["ddpm", "--drop", "0"], "Give --guidance 1, or --drop above 0"),
         (["rectified-flow", "--drop", "0", "--guidance", "3"], "received 0 with --guidance 3"),
         (["dit", "--drop", "0"], "Give --guidance 1, or --drop above 0"),
@@ -34,6 +40,49 @@ def test_what_cannot_be_learned_is_refused_before_data_are_looked_for(arguments,
     assert "nowhere" not in result.output
 
 
+@pytest.mark.parametrize("recipe", ["dit", "latent-diffusion"])
+def test_the_schedule_that_ends_in_noise_reaches_the_process(recipe, tmp_path, monkeypatch):
+    given = []
+
+    def train(run, network, pictures, options, *, process, **how):
+        given.append(process)
+        return {}
+
+    monkeypatch.setattr(diffusion, "train_diffusion", train)
+    monkeypatch.setattr("kerasarch.runs.latents.train_latent_autoencoder", lambda *given, **how: {})
+    monkeypatch.setattr("kerasarch.runs.latents.latents_of", lambda *given: None)
+    small = {"dit": {"depth": 1, "heads": 2, "head_width": 4}, "latent-diffusion": {**UNET, "autoencoder_width": 8}}
+    for zero in (True, False):
+        execute.run(recipe, out=tmp_path, quiet=True, smoke=True, zero_terminal_snr=zero, **SMALL, **small[recipe])
+    ends = [process.signal[-1] for process in given]
+    assert ends[0] == 0
+    assert 0 < ends[1] < 1e-3
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.1])
+def test_captions_that_were_never_hidden_cannot_guide(drop, tmp_path, monkeypatch):
+    """What a run without --drop saves draws without guidance alone; the file says so."""
+    pytest.importorskip("tokenizers")
+    saved = []
+    monkeypatch.setattr(diffusion, "finish_generator", lambda run, sampler, *rest, **how: saved.append(sampler) or {})
+    monkeypatch.setattr("kerasarch.runs.drawing.Pictures.judge", lambda *_: None)
+    monkeypatch.setattr("kerasarch.runs.latents.train_latent_autoencoder", lambda *given, **how: {})
+    monkeypatch.setattr("kerasarch.runs.phase.Phase.fit", lambda self: {})
+    monkeypatch.setattr("kerasarch.runs.diffusion_report.show_denoising", lambda *given: None)
+    monkeypatch.setattr("kerasarch.training.Diffusion.evaluate", lambda *given, **how: {"loss": 0.0})
+    monkeypatch.setattr("kerasarch.generation.CaptionSampler.sample", lambda *given: None)
+    options = {**SMALL, **UNET, "autoencoder_width": 8, "text_width": 8, "text_depth": 1}
+    execute.run(
+        "latent-diffusion", out=tmp_path, quiet=True, smoke=True, captions=True, drop=drop, guidance=1.0, **options
+    )
+    saved[0].save(tmp_path / "model.keras")
+    for sampler in (saved[0], keras.saving.load_model(tmp_path / "model.keras")):
+        assert (sampler.null is None) == (drop == 0)
+        if drop == 0:
+            with pytest.raises(UsageError, match="Train with classes of which a share is hidden"):
+                sampler.draw(1, 0, captions=["a handwritten two"], guidance=2.0)
+
+
 def keep_what_is_drawn_with(monkeypatch):
     """Keep the weights and a draw in the place of scores, which cost more than the training."""
 
@@ -44,18 +93,6 @@ def keep_what_is_drawn_with(monkeypatch):
 
     monkeypatch.setattr(diffusion, "finish_generator", finish)
     monkeypatch.setattr("kerasarch.runs.drawing.Pictures.judge", lambda *_: None)
-
-
-def stop_after(monkeypatch, steps):
-    """Let the process be asked to stop after so many batches of all phases together."""
-    ending = phase.PhaseCallbacks.on_train_batch_end
-
-    def stop(self, batch, logs=None):
-        if self.phase.run.step + 1 == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-        ending(self, batch, logs)
-
-    monkeypatch.setattr(phase.PhaseCallbacks, "on_train_batch_end", stop)
 
 
 def check_going_on(recipe, stops, tmp_path, monkeypatch, **options):

@@ -4,6 +4,7 @@ import functools
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,10 @@ from PIL import Image
 from kerasarch import models, to_pretrained
 from kerasarch.commands.program import program
 from kerasarch.errors import WeightsError
+from kerasarch.runs import execute
+from kerasarch.runs.folder import list_runs
 from kerasarch.runs.transfer import preprocessing_for
+from tests.interruptions import stop_after
 
 COMPLETE = (
     "run.json", "config.json", "env.json", "recipe.py", "metrics.jsonl", "log.txt", "model.keras", "result.json",
@@ -40,8 +44,6 @@ def read(folder: Path, name: str) -> dict:
     ],
 )
 def test_smoke(tmp_path, recipe, size):
-    import keras
-
     folder = run(tmp_path, recipe, "--smoke")
     assert not [name for name in COMPLETE if not (folder / name).is_file()]
     assert read(folder, "run.json")["status"] == "finished"
@@ -51,6 +53,62 @@ def test_smoke(tmp_path, recipe, size):
     predicted = keras.ops.convert_to_numpy(model(pixels))
     assert predicted.shape == (2, 10)
     assert np.isfinite(predicted).all()
+
+
+def test_options_of_training_reach_the_batches(tmp_path, asked):
+    for recipe in ("transfer-image", "transfer-resnet"):
+        small = ("--model", "resnet8_small", "--image-size", 16) if recipe == "transfer-image" else ()
+        run(tmp_path / recipe, recipe, "--weights", "none", *small, "--mixup", 0.4, "--augment", "--batch", 8)
+        images, labels = asked["train"].batch(0, 0)
+        assert images.shape == (8, 16, 16, 3)
+        assert labels.shape == (8, 10)
+        assert any(0 < share < 1 for share in labels.ravel())
+        assert asked["test"].batch(0, 0)[1].ndim == 1
+        heads = [asked["make"](False, seed).get_layer("head").get_weights()[0] for seed in (0, 0, 1)]
+        assert np.array_equal(heads[0], heads[1])
+        assert not np.array_equal(heads[0], heads[2])
+
+
+@pytest.mark.slow
+def test_a_network_of_all_options_predicts_from_views(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)).save(tmp_path / "one.png")
+    folder = run(
+        tmp_path, "transfer-image", "--model", "resnet8_small", "--smoke", "--image-size", 12, "--labels-per-class", 6,
+        "--mixup", 0.2, "--cutmix", 1, "--mirror", "--average", 0.9, "--patience", 1, "--class-weights", "balanced",
+        "--tta", "--ensemble", 2,
+    )  # fmt: skip
+    result = read(folder, "result.json")["result"]
+    assert {"accuracy", "macro_f1", "roc_auc", "calibration_error", "network_accuracy"} <= set(result)
+    found = {}
+    for words in ((), ("--tta",), ("--tta", "--mirror")):
+        done = CliRunner().invoke(program, ["predict", str(folder), str(tmp_path / "one.png"), "--json", *words])
+        assert done.exit_code == 0, done.output
+        found[words] = json.loads(done.stdout)[0]["probabilities"]
+        assert sum(found[words].values()) == pytest.approx(1, abs=1e-4)
+    assert len({tuple(chances.values()) for chances in found.values()}) == 3
+
+
+@pytest.mark.slow
+def test_a_run_of_all_options_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    """Two networks, each with 16 batches for the head and 16 for all layers."""
+    options = {
+        "model": "resnet8_small", "weights": "none", "image_size": 12, "labels_per_class": 6, "batch": 8, "epochs": 2,
+        "max_stages": 2, "compare": False, "mixup": 0.2, "cutmix": 1.0, "mirror": True, "average": 0.9, "patience": 2,
+        "class_weights": "balanced", "tta": True, "ensemble": 2, "label_smoothing": 0.1, "quiet": True,
+    }  # fmt: skip
+    whole = execute.run("transfer-image", out=tmp_path / "whole", **options)
+    expected = keras.saving.load_model(whole.folder / "model.keras", compile=False).get_weights()
+    for steps in (5, 27, 61):
+        out = tmp_path / str(steps)
+        with monkeypatch.context() as patch:
+            stop_after(patch, steps)
+            with pytest.raises(KeyboardInterrupt):
+                execute.run("transfer-image", out=out, **options)
+        stopped = list_runs(out)[0]
+        assert execute.resume(stopped.path, quiet=True).result == whole.result
+        found = keras.saving.load_model(stopped.path / "model.keras", compile=False).get_weights()
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"after {steps} batches")
 
 
 def test_check_trains_nothing(tmp_path):
@@ -70,6 +128,8 @@ def test_check_trains_nothing(tmp_path):
         (("transfer-resnet", "--open", "stage3"), "--open: received stage3 with --strategy gradual"),
         (("transfer-resnet", "--strategy", "selective", "--open", "nope"), "'nope'"),
         (("transfer-image", "--model", "lenet5", "--weights", "none", "--calibration", "x.npz"), "fresh weights"),
+        (("transfer-image", "--mixup", "0.2", "--batch", "1"), "--batch: received 1 with --mixup 0.2"),
+        (("transfer-resnet", "--cutmix", "1", "--batch", "1"), "--batch: received 1 with --cutmix 1"),
     ],
 )
 def test_check_refuses_what_would_fail_later(tmp_path, words, complaint):

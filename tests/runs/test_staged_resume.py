@@ -11,11 +11,13 @@ import os, signal
 from kerasarch.recipe import Run, recipe
 
 @recipe(task="test")
-def staged(run: Run, *, augment: bool = False, staged: bool = True, policy: str = "float32", stages: int = 2):
+def staged(run: Run, *, augment: bool = False, staged: bool = True, policy: str = "float32", stages: int = 2,
+           average: float = 0.0):
     """Opens a network in stages, or trains it at once."""
     import keras
     import numpy as np
     from kerasarch import data, training
+    from kerasarch.training.weight_averages import ValidateAverages
 
     numbers = np.random.default_rng(0)
     pictures, labels = numbers.integers(0, 255, (22, 8, 8, 1)).astype("uint8"), np.arange(22) % 3
@@ -51,9 +53,11 @@ def staged(run: Run, *, augment: bool = False, staged: bool = True, policy: str 
         return run.fit(stage, part, data, callbacks=[*callbacks, Stop()], **keywords)
 
     if staged:
+        optimizer = keras.optimizers.Adam(use_ema=True, ema_momentum=average) if average else "adam"
         trainer = training.GradualUnfreezing(model, epochs=3, max_stages=stages, learning_rate=0.01, views=2,
-                                             patience=2, warmup_epochs=1, cache=True, verbose=0)
-        histories = trainer.fit(train, validation, fit=fit)
+                                             optimizer=optimizer, patience=2, warmup_epochs=1, cache=True, verbose=0)
+        watch = [ValidateAverages()] if average else []
+        histories = trainer.fit(train, validation, fit=fit, callbacks=watch)
     else:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
@@ -92,6 +96,10 @@ def test_stages_with_augmented_views_in_the_boundary_cache(compare):
     assert set(compare("stem-stage1:8", augment=True).result) == {"head", "stem-stage1", "epoch"}
 
 
+def test_averages_of_weights_in_the_second_stage(compare):
+    compare("stem-stage1:8", augment=True, average=0.6)
+
+
 def test_augmented_batches_in_mixed_precision_with_loss_scaling(compare):
     compare("all:9", augment=True, policy="mixed_float16", staged=False)
 
@@ -104,6 +112,11 @@ def test_every_stage_without_augmentation(compare):
 @pytest.mark.slow
 def test_the_first_and_the_last_stage_with_augmented_views(compare):
     compare("head:11", "stem:8", augment=True, stages=3)
+
+
+@pytest.mark.slow
+def test_averages_of_weights_in_every_stage(compare):
+    compare("head:8", "stage1:11", stages=3, average=0.6)
 
 
 @pytest.mark.slow

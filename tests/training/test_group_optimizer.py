@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasarch import training
+from kerasarch import models, training
 from kerasarch.errors import UsageError
 
 
@@ -171,6 +171,56 @@ def test_moving_average_of_weights(data):
         weights = weights - 0.1 * hidden.T @ (2 * (hidden @ weights - y) / y.size)
         average = weights if average is None else 0.5 * average + 0.5 * weights
     np.testing.assert_allclose(head.get_weights()[0], average, rtol=2e-5, atol=2e-6)
+
+
+def test_moving_averages_go_on_in_the_next_stage(data):
+    """Each group's average starts with its first step; a stage ends with the averages, and the next begins there."""
+    model, body, head = linear_model()
+    training.GradualUnfreezing(
+        model,
+        optimizer=keras.optimizers.SGD(use_ema=True, ema_momentum=0.5),
+        learning_rate=0.1,
+        decay=1,
+        cosine=None,
+        loss="mse",
+        metrics=[],
+        verbose=0,
+    ).fit(training.ArrayBatches(*data, batch=4, shuffle=False))
+    _, first, second = linear_model()
+    weights = {"body": first.get_weights()[0].astype("float64"), "head": second.get_weights()[0].astype("float64")}
+    averages: dict = {}
+    for opened in (["head"], ["body", "head"]):
+        for index in range(3):
+            x, y = training.ArrayBatches(*data, batch=4, shuffle=False).batch(0, index)
+            hidden = x @ weights["body"]
+            error = 2 * (hidden @ weights["head"] - y) / y.size
+            steps = {"head": hidden.T @ error, "body": x.T @ (error @ weights["head"].T)}
+            for name in opened:
+                weights[name] = weights[name] - 0.1 * steps[name]
+                averages[name] = 0.5 * averages.get(name, weights[name]) + 0.5 * weights[name]
+        weights |= averages
+    np.testing.assert_allclose(head.get_weights()[0], weights["head"], rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(body.get_weights()[0], weights["body"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.quick_on("torch")  # the order of variables is the same on every backend
+def test_averages_go_to_their_own_variables():
+    """An average that forgets at once is the weight itself, in whatever order layers inside layers have theirs."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 8, 8, 3)).astype("float32"), np.arange(8) % 3
+    found = []
+    for options in ({}, {"use_ema": True, "ema_momentum": 0.0}):
+        keras.utils.set_random_seed(1)
+        model = models.vit(patch=4, width=8, depth=1, heads=2, input_shape=(8, 8, 3), classes=3)
+        training.GradualUnfreezing(
+            model, strategy="full", optimizer=keras.optimizers.SGD(**options), learning_rate=0.1, verbose=0
+        ).fit(training.ArrayBatches(x, y, batch=8))
+        found.append(model.get_weights())
+    optimizer = model.optimizer
+    members = [variable for part in optimizer.optimizers for variable in part._trainable_variables]
+    assert [id(variable) for variable in members] != [id(variable) for variable in model.trainable_variables]
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_saved_model_keeps_optimizer_state(data, tmp_path):

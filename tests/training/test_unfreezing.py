@@ -180,6 +180,8 @@ def test_learns(network, images):
 def test_label_smoothing_and_loss_exclude_each_other(network):
     with pytest.raises(UsageError, match="label smoothing with the default loss"):
         training.GradualUnfreezing(network(), loss="mse", label_smoothing=0.1)
+    with pytest.raises(UsageError, match=r"class_weights=\[1, 2, 3\]"):
+        training.GradualUnfreezing(network(), loss="mse", class_weights=[1, 2, 3])
 
 
 def test_data_of_no_use(network):

@@ -177,6 +177,13 @@ def test_timm_files_that_do_not_say_enough(tmp_path):
     model = kerasarch.from_pretrained(tmp_path, heads=2)
     assert_close(outputs(model, x), expected)
     assert (model.preprocessing.interpolation, model.preprocessing.mean[0]) == ("bicubic", 0.5)
+    described["pretrained_cfg"]["interpolation"] = "area"
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    with pytest.raises(WeightsError, match=r"'area'. Expected one of nearest, lanczos, bilinear, bicubic"):
+        kerasarch.from_pretrained(tmp_path, heads=2)
+    described["pretrained_cfg"]["interpolation"] = "lanczos"
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    assert kerasarch.from_pretrained(tmp_path, heads=2).preprocessing.interpolation == "lanczos"
     # Positions are laid out by the file's rows, not as a square.
     x = pictures(16, 12)
     model = kerasarch.from_pretrained(tmp_path, heads=2, input_shape=(16, 12, 3))
