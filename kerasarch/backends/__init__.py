@@ -24,12 +24,14 @@ if _NAME == "jax":
         synchronize,
         version,
     )
+    from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
 elif _NAME == "tensorflow":
     from kerasarch.backends.branches_tensorflow import when
     from kerasarch.backends.compiled_tensorflow import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_tensorflow import differentiate
+    from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.tensorflow import (
         device_names,
@@ -48,6 +50,7 @@ elif _NAME == "torch":
     from kerasarch.backends.compiled_torch import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_torch import differentiate
+    from kerasarch.backends.recorded_torch import predictor
     from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.torch import (
         device_names,
@@ -80,6 +83,7 @@ __all__ = [
     "lay_out_kernel",
     "memory_peak",
     "name",
+    "predictor",
     "prepare",
     "set_generator_states",
     "synchronize",

@@ -23,11 +23,11 @@ MASKED = -1e30
 HALVES = ("float16", "bfloat16")
 
 
-def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
+def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
     """Apply attention: see ``operations.attend``. It has second derivatives; above ``PLAIN`` scores no forward mode."""
     query, key, value = (ops.convert_to_tensor(part) for part in (query, key, value))
     dtype = keras.backend.standardize_dtype(query.dtype)
-    if not ON_CPU and dtype in HALVES and query.shape[-1] % 8 == 0 and query.shape[-1] <= 128:
+    if not ON_CPU and bias is None and dtype in HALVES and query.shape[-1] % 8 == 0 and query.shape[-1] <= 128:
         if mask is not None:
             mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
         return ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
@@ -37,18 +37,19 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
     query = query * query.shape[-1] ** -0.5
     batch, heads, tokens, _ = query.shape
     if tokens * key.shape[2] <= PLAIN:
-        mixed = _plain(query, key, value, mask, causal)
+        mixed = _plain(query, key, value, mask, causal, bias)
     else:
         size = min(tokens, max(32, SCORES // (batch * heads * key.shape[2])))
         padding = ((0, 0), (0, 0), (0, -tokens % size), (0, 0))
         query = jnp.pad(query, padding)
         mask = mask if mask is None or mask.shape[2] == 1 else jnp.pad(mask, padding)
-        mixed = _chunked(query, key, value, mask, causal, size)[:, :, :tokens]
+        mixed = _chunked(query, key, value, mask, bias, causal, size)[:, :, :tokens]
     return jnp.swapaxes(mixed, 1, 2).astype(dtype)
 
 
-def _plain(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
-    weights = jax.nn.softmax(_scores(query, key.swapaxes(2, 3), _allowed(mask, causal, 0, query, key)), axis=-1)
+def _plain(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any) -> Any:
+    allowed = _allowed(mask, causal, 0, query, key)
+    weights = jax.nn.softmax(_scores(query, key.swapaxes(2, 3), allowed, bias), axis=-1)
     return jnp.matmul(weights.astype(value.dtype), value)
 
 
@@ -60,22 +61,23 @@ def _allowed(mask: Any, causal: bool, start: Any, query: Any, key: Any) -> Any:
     return past if mask is None else mask & past
 
 
-def _scores(query: Any, turned_key: Any, allowed: Any) -> Any:  # (B, heads, C, S)
+def _scores(query: Any, turned_key: Any, allowed: Any, bias: Any) -> Any:  # (B, heads, C, S)
     scores = jnp.matmul(query, turned_key, preferred_element_type="float32")
+    scores = scores if bias is None else scores + bias
     return scores if allowed is None else jnp.where(allowed, scores, MASKED)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
-def _chunked(query: Any, key: Any, value: Any, mask: Any, causal: bool, size: int) -> Any:
-    return _forward(query, key, value, mask, causal, size)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+def _chunked(query: Any, key: Any, value: Any, mask: Any, bias: Any, causal: bool, size: int) -> Any:
+    return _forward(query, key, value, mask, bias, causal, size)[0]
 
 
-def _forward(query: Any, key: Any, value: Any, mask: Any, causal: bool, size: int) -> tuple[Any, Any]:
+def _forward(query: Any, key: Any, value: Any, mask: Any, bias: Any, causal: bool, size: int) -> tuple[Any, Any]:
     turned_key = key.swapaxes(2, 3)
 
     def one(chunk: Any) -> Any:
         start, part, rows = chunk
-        scores = _scores(part, turned_key, _allowed(_rows(mask, rows), causal, start, part, key))
+        scores = _scores(part, turned_key, _allowed(_rows(mask, rows), causal, start, part, key), bias)
         top = jnp.max(scores, axis=-1, keepdims=True)
         weights = jnp.exp(scores - top)
         share = 1 / jnp.sum(weights, axis=-1, keepdims=True)
@@ -84,17 +86,17 @@ def _forward(query: Any, key: Any, value: Any, mask: Any, causal: bool, size: in
 
     result = jax.lax.map(one, (_starts(query, size), _split(query, size), _split_mask(mask, size)))
     mixed, top, share = (_join(part) for part in result)
-    return mixed, (query, key, value, mask, mixed, top, share)
+    return mixed, (query, key, value, mask, bias, mixed, top, share)
 
 
 def _backward(causal: bool, size: int, saved: Any, gradient: Any) -> tuple[Any, ...]:
-    query, key, value, mask, mixed, top, share = saved
+    query, key, value, mask, bias, mixed, top, share = saved
     turned_key, turned_value = key.swapaxes(2, 3), value.swapaxes(2, 3)
 
     @jax.checkpoint  # so that second derivatives save no scores either
     def one(totals: Any, chunk: Any) -> Any:
         start, part, rows, mixed, top, share, gradient = chunk
-        scores = _scores(part, turned_key, _allowed(_rows(mask, rows), causal, start, part, key))
+        scores = _scores(part, turned_key, _allowed(_rows(mask, rows), causal, start, part, key), bias)
         weights = jnp.exp(scores - top) * share
         along = jnp.sum(gradient.astype("float32") * mixed.astype("float32"), axis=-1, keepdims=True)
         slope = jnp.matmul(gradient, turned_value, preferred_element_type="float32")
@@ -110,7 +112,7 @@ def _backward(causal: bool, size: int, saved: Any, gradient: Any) -> tuple[Any, 
     chunks = (_starts(query, size), _split(query, size), _split_mask(mask, size), *parts)
     (to_key, to_value), to_query = jax.lax.scan(one, zeros, chunks)
     turned = (total.swapaxes(2, 3).astype(key.dtype) for total in (to_key, to_value))
-    return _join(to_query), *turned, None
+    return _join(to_query), *turned, None, None if bias is None else jnp.zeros_like(bias)
 
 
 _chunked.defvjp(_forward, _backward)

@@ -18,7 +18,7 @@ SCORES = 2**26 if tf.config.list_physical_devices("GPU") else 2**21
 MASKED = -1e30
 
 
-def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
+def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
     """Apply attention: see ``operations.attend``. Second derivatives of chunks take memory for every score."""
     query, key, value = (ops.convert_to_tensor(part) for part in (query, key, value))
     shape = query.shape
@@ -27,10 +27,10 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
     mask = None if mask is None else tf.convert_to_tensor(mask, "bool")
     tokens, others = query.shape[2], key.shape[2]
     if tokens is not None and others is not None and tokens * others <= PLAIN:
-        scores = _scores(query, key, _allowed(mask, causal, 0, query, key))
+        scores = _scores(query, key, _allowed(mask, causal, 0, query, key), bias)
         mixed = tf.matmul(tf.cast(tf.nn.softmax(scores), value.dtype), value)
     else:
-        mixed = _chunked(query, key, value, mask, causal)
+        mixed = _chunked(query, key, value, mask, causal, bias)
     mixed = tf.transpose(mixed, (0, 2, 1, 3))
     return tf.ensure_shape(mixed, shape)
 
@@ -43,12 +43,13 @@ def _allowed(mask: Any, causal: bool, start: Any, query: Any, key: Any) -> Any:
     return past if mask is None else mask & past
 
 
-def _scores(query: Any, key: Any, allowed: Any) -> Any:  # (B, heads, C, S)
+def _scores(query: Any, key: Any, allowed: Any, bias: Any) -> Any:  # (B, heads, C, S)
     scores = tf.cast(tf.matmul(query, key, transpose_b=True), "float32")
+    scores = scores if bias is None else scores + bias
     return scores if allowed is None else tf.where(allowed, scores, MASKED)
 
 
-def _chunked(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
+def _chunked(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any) -> Any:
     batch, heads, tokens = (tf.shape(query)[axis] for axis in range(3))
     size = tf.clip_by_value(SCORES // (batch * heads * tf.shape(key)[2]), 32, tf.maximum(tokens, 32))
     by_row = mask is not None and mask.shape[2] != 1
@@ -58,7 +59,7 @@ def _chunked(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
 
     def scores(start: Any, part: Any, key: Any) -> Any:
         rows = _cut(mask, start, size) if by_row else mask
-        return _scores(part, key, _allowed(rows, causal, start, part, key))
+        return _scores(part, key, _allowed(rows, causal, start, part, key), bias)
 
     apply = tf.custom_gradient(lambda query, key, value: _differentiable(query, key, value, scores, size))
     return apply(query, key, value)[:, :, :tokens]

@@ -9,8 +9,12 @@ import torch
 from keras import ops
 from torch.nn import functional
 
+MASKED = -1e30
+CHANNELS = 8  # what kernels of GPUs want widths to be multiples of
+CONSTANT = 64.0  # keeps what is beside it within float16
 
-def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
+
+def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
     """Apply attention: see ``operations.attend``. The fused kernels have no second derivative."""
     query, key, value = (ops.convert_to_tensor(part).transpose(1, 2) for part in (query, key, value))
     if mask is not None:
@@ -18,4 +22,36 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
         if causal:  # the kernel takes one of both
             past = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
             mask, causal = mask & past, False
-    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal).transpose(1, 2)
+    if bias is None:
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+    elif query.shape[2] == 1 and not causal:
+        mixed = _one_query(query, key, value, mask, bias)
+    else:
+        width = query.shape[-1]
+        mixed = functional.scaled_dot_product_attention(
+            *_with_bias(query, key, value, bias), attn_mask=mask, is_causal=causal, scale=width**-0.5
+        )[..., :width]
+    return mixed.transpose(1, 2)
+
+
+def _one_query(query: Any, key: Any, value: Any, mask: Any, bias: Any) -> Any:
+    scores = (query @ key.transpose(2, 3)).float() * query.shape[-1] ** -0.5 + bias
+    if mask is not None:
+        scores = torch.where(mask, scores, MASKED)
+    return scores.softmax(-1).to(value.dtype) @ value
+
+
+def _with_bias(query: Any, key: Any, value: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """Return query, key and value with channels whose products are the bias.
+
+    The kernel would want a bias for each pair of tokens. Three channels hold its 24 bits in half precision too.
+    """
+    rest = (bias.transpose(2, 3) * (query.shape[-1] ** 0.5 / CONSTANT)).expand(*key.shape[:3], 1)
+    parts = []
+    for _ in range(3):
+        parts.append(rest.to(key.dtype))
+        rest = rest - parts[-1].float()
+    ones = query.new_full((*query.shape[:3], 3), CONSTANT)
+    more = CHANNELS - 3
+    key = functional.pad(torch.cat([key, *parts], dim=-1), (0, more))
+    return functional.pad(torch.cat([query, ones], dim=-1), (0, more)), key, functional.pad(value, (0, CHANNELS))

@@ -7,8 +7,10 @@ from keras import ops
 from torch.nn import functional
 
 
-def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
-    """Apply a two-dimensional convolution, as ``keras.ops.conv`` does.
+def convolve(
+    x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str, bias: Any = None
+) -> Any:
+    """Apply a two-dimensional convolution, as ``keras.ops.conv`` does, and add a bias where there is one.
 
     Args:
         x: ``(B, H, W, C)``, or ``(B, C, H, W)``.
@@ -17,9 +19,11 @@ def convolve(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, 
         padding: ``"valid"`` or ``"same"`` (TensorFlow's rule).
         dilation: Distances between the taps.
         data_format: ``"channels_last"`` or ``"channels_first"``.
+        bias: ``(out,)``.
     """
     kernel = ops.convert_to_tensor(kernel).permute(3, 2, 0, 1)
-    return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
+    bias = None if bias is None else ops.convert_to_tensor(bias)
+    return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format, bias)
 
 
 def convolve_depthwise(x: Any, kernel: Any, *, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
@@ -39,7 +43,9 @@ def convolve_depthwise(x: Any, kernel: Any, *, strides: Any, padding: str, dilat
     return _convolve(ops.convert_to_tensor(x), kernel, strides, padding, dilation, data_format)
 
 
-def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, data_format: str) -> Any:
+def _convolve(
+    x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, data_format: str, bias: Any = None
+) -> Any:
     last = data_format == "channels_last"
     if last:
         x = x.permute(0, 3, 1, 2)  # (B, C, H, W) in name; the memory stays channels-last, which PyTorch knows
@@ -58,7 +64,7 @@ def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, da
         # PyTorch 2.13 on one thread of a CPU with AVX2 alone writes past its memory in this kernel's gradient.
         x, strides = x[:, :, :: strides[0], :: strides[1]], (1, 1)
     groups = x.shape[1] // kernel.shape[1]
-    y = functional.conv2d(x, kernel, None, tuple(strides), before, tuple(dilation), groups)
+    y = functional.conv2d(x, kernel, bias, tuple(strides), before, tuple(dilation), groups)
     return y.permute(0, 2, 3, 1) if last else y
 
 
@@ -134,7 +140,7 @@ def normalize_groups(x: Any, scale: Any, offset: Any, *, groups: int, axis: int,
     """
     x, scale, offset = (None if part is None else ops.convert_to_tensor(part) for part in (x, scale, offset))
     turned = x.movedim(axis, 1)
-    if x.requires_grad:
+    if x.requires_grad or not torch.is_grad_enabled():
         return functional.group_norm(turned, groups, scale, offset, epsilon).movedim(1, axis)
     # PyTorch 2.13's gradient of scale and offset alone, on channels-last pictures, writes to where there is nothing.
     y = functional.group_norm(turned, groups, None, None, epsilon).movedim(1, axis)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kerasarch.data.augment import Augmentation
     from kerasarch.data.batching import Batches, batches
     from kerasarch.data.captions import CaptionedPictures, load_captioned, read_captions
+    from kerasarch.data.corpus import Corpus, load_corpus
     from kerasarch.data.load import load_images
     from kerasarch.data.pair_folders import read_domains, read_pairs, read_pictures
     from kerasarch.data.pair_sources import MadePairs, PairSource, StoredPairs, SwappedPairs
@@ -19,23 +20,42 @@ if TYPE_CHECKING:
     from kerasarch.data.resumable import ResumableDataset
     from kerasarch.data.source import ArrayImages, ImageSource
     from kerasarch.data.splits import ImageSplits
+    from kerasarch.data.token_windows import TokenPassages, TokenWindows
+    from kerasarch.data.tokenizers import (
+        ByteTokenizer,
+        CharacterTokenizer,
+        PieceTokenizer,
+        SentencePieceTokenizer,
+        Tokenizer,
+        load_tokenizer,
+    )
 
 _HOMES = {
     "ArrayImages": "source",
     "Augmentation": "augment",
     "Batches": "batching",
+    "ByteTokenizer": "tokenizers",
     "CaptionedPictures": "captions",
+    "CharacterTokenizer": "tokenizers",
+    "Corpus": "corpus",
     "ImageSource": "source",
     "ImageSplits": "splits",
     "MadePairs": "pair_sources",
     "PairBatches": "pairs",
     "PairSource": "pair_sources",
+    "PieceTokenizer": "tokenizers",
     "ResumableDataset": "resumable",
+    "SentencePieceTokenizer": "tokenizers",
     "StoredPairs": "pair_sources",
     "SwappedPairs": "pair_sources",
+    "TokenPassages": "token_windows",
+    "TokenWindows": "token_windows",
+    "Tokenizer": "tokenizers",
     "batches": "batching",
     "load_captioned": "captions",
+    "load_corpus": "corpus",
     "load_images": "load",
+    "load_tokenizer": "tokenizers",
     "pair_batches": "pairs",
     "read_captions": "captions",
     "read_domains": "pair_folders",
@@ -48,18 +68,28 @@ __all__ = [
     "ArrayImages",
     "Augmentation",
     "Batches",
+    "ByteTokenizer",
     "CaptionedPictures",
+    "CharacterTokenizer",
+    "Corpus",
     "ImageSource",
     "ImageSplits",
     "MadePairs",
     "PairBatches",
     "PairSource",
+    "PieceTokenizer",
     "ResumableDataset",
+    "SentencePieceTokenizer",
     "StoredPairs",
     "SwappedPairs",
+    "TokenPassages",
+    "TokenWindows",
+    "Tokenizer",
     "batches",
     "load_captioned",
+    "load_corpus",
     "load_images",
+    "load_tokenizer",
     "pair_batches",
     "read_captions",
     "read_domains",

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasarch import backends
 from kerasarch.errors import ShapeError, UsageError
 from kerasarch.generation.plan import Plan
 
@@ -36,6 +37,7 @@ class DenoisingStep(keras.Model):
         # It has no variables of its own. Unbuilt, Keras would first run it on JAX operation by operation, and compile
         # each.
         self.built = network.built
+        self.ask = backends.predictor(self)
 
     def call(self, batch: dict[str, Any]) -> tuple[Any, ...]:
         """Return the next sample and x0, and the network's output where outputs before have a part in the step.
@@ -150,7 +152,7 @@ def denoise(
             "outputs": outputs,
             **constant,
         }
-        x, clean, *out = (np.asarray(part) for part in step.predict_on_batch(batch))
+        x, clean, *out = (np.asarray(part) for part in step.ask(batch))
         outputs = [*out, *outputs[:-1]]
         if mask is not None:
             last = index == len(plan) - 1

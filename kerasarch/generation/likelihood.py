@@ -104,7 +104,7 @@ def _clean(
             "numbers": numbers[take],
             "conditions": [] if condition is None else [np.asarray(condition)[take]],
         }
-        found.append(np.asarray(stepper.predict_on_batch(batch)[1])[: len(x) - start])
+        found.append(np.asarray(stepper.ask(batch)[1])[: len(x) - start])
     return np.concatenate(found)
 
 

@@ -1,6 +1,6 @@
 """Texts that go on: a compiled loop draws token after token, with a cache of fixed size."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,9 @@ from keras import ops
 
 from kerasarch import backends
 from kerasarch.errors import UsageError
+from kerasarch.generation.prompts import check_prompts, left_padded
 from kerasarch.generation.token_choice import TokenChoice
 from kerasarch.models import CausalLanguageModel
-
-LENGTHS = 32
-"""Prompts and caches are as long as a multiple of it, so that few programs are compiled."""
 
 
 class TokenDecoder:
@@ -61,6 +59,8 @@ class TokenDecoder:
         *,
         seed: int = 0,
         watch: Callable[[list[list[int]]], Any] | None = None,
+        stop: Callable[[int, list[int]], bool] | None = None,
+        slide: bool = False,
     ) -> list[list[int]]:
         """Go on with prompts.
 
@@ -69,60 +69,64 @@ class TokenDecoder:
             new: Tokens to draw for each, at most: a text ends where an ending token is drawn.
             seed: The draws of text i descend from the seed and i alone, on every backend.
             watch: Called with the new tokens of each text whenever some have been drawn.
+            stop: Asked then with the number of a text and its new tokens whether it ends there.
+            slide: Where a text gets longer than a model has learned positions, go on from its last part alone, half of
+                them at least, which is read anew.
 
         Returns:
             The new tokens of each prompt, without the ending one.
 
         Raises:
             UsageError: There is no prompt, one is empty or holds what is no token, or nothing is to be drawn.
-            ShapeError: The model has fewer positions.
+            ShapeError: The model has fewer positions, and ``slide`` is false.
         """
-        self._check(prompts, new)
+        check_prompts(prompts, new, self.model.config.vocabulary)
         longest = max(len(prompt) for prompt in prompts)
-        self.model.check_length(longest + new)
-        room = -(-longest // LENGTHS) * LENGTHS
-        places = room + -(-new // self.chunk) * self.chunk
-        ids = np.zeros((len(prompts), room), "int32")
-        mask = np.zeros((len(prompts), places), bool)
-        for row, prompt in enumerate(prompts):
-            ids[row, room - len(prompt) :] = prompt
-            mask[row, room - len(prompt) : room] = True
-        positions = np.maximum(np.cumsum(mask[:, :room], axis=1) - 1, 0).astype("int32")
+        if not slide:
+            self.model.check_length(longest + new)
         draws = [np.random.default_rng([seed, row]) for row in range(len(prompts))]
+        drawn: list[list[int]] = [[] for _ in prompts]
+        open_rows = set(range(len(prompts)))
+        done = 0
+        while open_rows and done < new:
+            texts = [[*prompt, *one] for prompt, one in zip(prompts, drawn, strict=True)]
+            count, known = self._part(longest + done, new - done)
+            for tokens in self._segment([text[-known:] for text in texts], texts, count, draws):
+                for row in sorted(open_rows):
+                    if not self._take(drawn[row], tokens[row]) or (stop is not None and stop(row, drawn[row])):
+                        open_rows.discard(row)
+                if watch is not None:
+                    watch([list(one) for one in drawn])
+                if not open_rows:
+                    break
+            done += count
+        return drawn
+
+    def _part(self, length: int, new: int) -> tuple[int, int]:
+        """Return how many tokens are drawn before texts are read anew, and how many of the last ones are read."""
+        most = self.model.config.positions if self.model.learned_positions else length + new
+        count = min(new, max(most - length, most // 2, 1))
+        return count, max(most - count, 1)
+
+    def _segment(
+        self, texts: list[list[int]], whole: list[list[int]], new: int, draws: Sequence[np.random.Generator]
+    ) -> Iterator[np.ndarray]:
+        """Read texts and draw tokens after them, some at a time: ``(B, tokens)``."""
+        ids, mask, positions = left_padded(texts, -(-new // self.chunk) * self.chunk)
         logits, cache = self._read(ids, mask, positions)
         state = {
             "logits": logits,
             "cache": cache,
             "mask": mask,
-            "place": np.int32(room),
+            "place": np.int32(ids.shape[1]),
             "position": positions[:, -1] + 1,
         }
         if self.choice.repetition_penalty != 1:
-            state["seen"] = self._seen(prompts)
-        drawn: list[list[int]] = [[] for _ in prompts]
-        open_rows = set(range(len(prompts)))
+            state["seen"] = self._seen(whole)
         for start in range(0, new, self.chunk):
             uniform = np.stack([rng.random(self.chunk, dtype="float32") for rng in draws])
             tokens, state = self._draw(state, uniform)
-            for row, found in enumerate(np.asarray(ops.convert_to_numpy(tokens))):
-                if row in open_rows and not self._take(drawn[row], found[: new - start]):
-                    open_rows.discard(row)
-            if watch is not None:
-                watch([list(one) for one in drawn])
-            if not open_rows:
-                break
-        return drawn
-
-    def _check(self, prompts: Sequence[Sequence[int]], new: int) -> None:
-        most = self.model.config.vocabulary
-        if not len(prompts) or new < 1 or not all(len(prompt) for prompt in prompts):
-            raise UsageError(
-                f"Give one prompt or more of one token or more, and new=1 or more. Received {len(prompts)} prompts, "
-                f"new={new}."
-            )
-        wrong = [token for prompt in prompts for token in prompt if not 0 <= int(token) < most]
-        if wrong:
-            raise UsageError(f"Tokens must be from 0 to {most - 1}. Received {wrong[0]}.")
+            yield np.asarray(ops.convert_to_numpy(tokens))[:, : new - start]
 
     def _seen(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
         seen = np.zeros((len(prompts), self.model.config.vocabulary), bool)

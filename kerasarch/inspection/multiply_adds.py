@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kerasarch.inspection.graph import Step
+from kerasarch.layers import CausalDepthwiseConv1D
 
 layers = keras.layers
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -139,6 +140,20 @@ def _attention(step: Step) -> int:
     return 2 * query[1] * key[1] * query[2] * query[3]
 
 
+def _selective_scan(step: Step) -> int:
+    """What is written to each state, its update and what is read: ``(B, T, D)`` with ``(D, N)``."""
+    _, tokens, channels = step.inputs[0].shape
+    return 3 * tokens * channels * step.outputs[1].shape[-1]
+
+
+def _state_space_duality(step: Step) -> int:
+    """Scores and weighted sums within chunks, writing and reading states: ``(B, T, H, P)`` with ``(B, T, G, N)``."""
+    _, tokens, heads, width = step.inputs[0].shape
+    groups, states = step.inputs[3].shape[2:]
+    chunk = min(step.operation.chunk, tokens)
+    return tokens * (chunk * (groups * states + heads * width) + 2 * heads * width * states)
+
+
 _LAYERS: tuple[tuple[tuple[type, ...], Callable[[Step], int]], ...] = (
     (_SEPARABLE, _separable),
     (_DEPTHWISE, _depthwise),
@@ -146,6 +161,7 @@ _LAYERS: tuple[tuple[tuple[type, ...], Callable[[Step], int]], ...] = (
     (_CONVOLUTIONS, _convolution),
     ((layers.Dense,), _dense),
     ((layers.EinsumDense,), _einsum_dense),
+    ((CausalDepthwiseConv1D,), lambda step: math.prod(step.operation.kernel.shape) * step.outputs[0].shape[1]),
     (_RECURRENT, _recurrent),
 )
 
@@ -158,4 +174,6 @@ _OPERATIONS: dict[str, Callable[[Step], int]] = {
     "Dot": _matmul,
     "Attend": _attention,
     "DotProductAttention": _attention,
+    "SelectiveScan": _selective_scan,
+    "StateSpaceDuality": _state_space_duality,
 }

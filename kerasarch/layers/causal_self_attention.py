@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasarch.backends import operations
 from kerasarch.errors import ShapeError
+from kerasarch.layers.linear_biases import LinearBiases
 from kerasarch.layers.rotary_embedding import RotaryEmbedding, plain_rotary
 
 
@@ -28,6 +29,10 @@ class CausalSelfAttention(keras.layers.Layer):
         window: Tokens that a token sees; None for all before it.
         rotary: Arguments of the [`RotaryEmbedding`][kerasarch.layers.RotaryEmbedding] of queries and keys; None for no
             rotation.
+        alibi: Arguments of the [`LinearBiases`][kerasarch.layers.LinearBiases] of scores, without ``heads``; None for
+            no biases.
+        clip: Queries, keys and values are held between this and its negative; None for no bound.
+        scale: Factor of the scores; None for ``head_width ** -0.5``.
         initializer: Of the kernels of query, key and value.
         out_initializer: Of the output's kernel; None for the same.
         dropout: Rate behind the output.
@@ -53,6 +58,9 @@ class CausalSelfAttention(keras.layers.Layer):
         out_bias: bool = False,
         window: int | None = None,
         rotary: dict[str, Any] | None = None,
+        alibi: dict[str, Any] | None = None,
+        clip: float | None = None,
+        scale: float | None = None,
         initializer: Any = "glorot_uniform",
         out_initializer: Any = None,
         dropout: float = 0.0,
@@ -69,12 +77,16 @@ class CausalSelfAttention(keras.layers.Layer):
         self.out_bias = out_bias
         self.window = window
         self.rotary = None if rotary is None else plain_rotary(rotary)
+        self.alibi = None if alibi is None else dict(alibi)
+        self.clip = clip
+        self.scale = scale
         self.initializer = keras.initializers.get(initializer)
         self.out_initializer = keras.initializers.get(initializer if out_initializer is None else out_initializer)
         self.query = self._linear(heads * head_width, bias, "query")
         self.key = self._linear(self.kv_heads * head_width, bias, "key")
         self.value = self._linear(self.kv_heads * head_width, bias, "value")
         self.rotate = None if rotary is None else RotaryEmbedding(**rotary, dtype=self.dtype_policy, name="rotate")
+        self.biases = None if alibi is None else LinearBiases(heads, **alibi, dtype=self.dtype_policy, name="biases")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def _linear(self, width: int, bias: bool, name: str) -> keras.layers.Dense:
@@ -90,6 +102,8 @@ class CausalSelfAttention(keras.layers.Layer):
             child.build(x_shape)
         if self.rotate is not None:
             self.rotate.build((*x_shape[:-1], self.heads, self.head_width))
+        if self.biases is not None:
+            self.biases.build((*x_shape[:-1], self.kv_heads, self.head_width))
         self.out = self._linear(x_shape[-1], self.out_bias, "out")
         self.out.build((*x_shape[:-1], self.heads * self.head_width))
 
@@ -112,12 +126,13 @@ class CausalSelfAttention(keras.layers.Layer):
         if cache is not None:
             place = (0, start, 0, 0)
             key, value = (ops.slice_update(old, place, new) for old, new in zip(cache, (key, value), strict=True))
+        bias = None if self.biases is None else self.biases(key, mask)
         mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
         causal = cache is None and self.window is None  # the kernel knows which places are before a token
         if not causal:
             seen = self._seen(start, x, key)
             mask = seen if mask is None else ops.logical_and(seen, mask)
-        mixed = self._attend(query, key, value, mask, causal)
+        mixed = self._attend(query, key, value, mask, causal, bias)
         mixed = ops.reshape(mixed, (*ops.shape(x)[:2], self.heads * self.head_width))
         out = self.dropout(self.out(mixed), training=training)
         return out if cache is None else (out, (key, value))
@@ -127,6 +142,8 @@ class CausalSelfAttention(keras.layers.Layer):
         query, key, _ = self._project(x, positions, 0)
         key = ops.repeat(key, self.heads // self.kv_heads, axis=2)
         scores = ops.cast(ops.einsum("bthd,bshd->bhts", query * self.head_width**-0.5, key), "float32")
+        if self.biases is not None:
+            scores = scores + self.biases(key, mask)
         allowed = self._seen(0, x, key)
         if mask is not None:
             allowed = ops.logical_and(allowed, ops.cast(mask, "bool")[:, None, None, :])
@@ -134,9 +151,15 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def _project(self, x: Any, positions: Any, start: Any) -> tuple[Any, Any, Any]:
         tokens = ops.shape(x)[:2]
-        query = ops.reshape(self.query(x), (*tokens, self.heads, self.head_width))
-        key = ops.reshape(self.key(x), (*tokens, self.kv_heads, self.head_width))
-        value = ops.reshape(self.value(x), (*tokens, self.kv_heads, self.head_width))
+        projected = (self.query(x), self.key(x), self.value(x))
+        if self.clip is not None:
+            projected = tuple(ops.clip(part, -self.clip, self.clip) for part in projected)
+        counts = (self.heads, self.kv_heads, self.kv_heads)
+        query, key, value = (
+            ops.reshape(part, (*tokens, count, self.head_width)) for part, count in zip(projected, counts, strict=True)
+        )
+        if self.scale is not None:  # the kernels divide by the root of the width
+            query = query * (self.scale * self.head_width**0.5)
         if self.rotate is not None:
             if positions is None:
                 positions = start + ops.arange(tokens[1], dtype="int32")
@@ -152,16 +175,18 @@ class CausalSelfAttention(keras.layers.Layer):
             seen = ops.logical_and(seen, places > own - self.window)
         return seen[None, None]
 
-    def _attend(self, query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:  # -> (B, T, heads, head_width)
+    def _attend(self, query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any) -> Any:
+        """Return what the heads mix, (B, T, heads, head_width)."""
         groups = self.heads // self.kv_heads
-        if groups > 1 and query.shape[1] == 1:  # one token: the heads of a group are as many queries of one head
+        if groups > 1 and query.shape[1] == 1 and bias is None:
+            # One token: the heads of a group are as many queries of one head
             batch = ops.shape(query)[0]
             grouped = ops.reshape(query, (batch, self.kv_heads, groups, self.head_width))
             mixed = operations.attend(ops.swapaxes(grouped, 1, 2), key, value, mask=mask)
             return ops.reshape(ops.swapaxes(mixed, 1, 2), (batch, 1, self.heads, self.head_width))
         if groups > 1:
             key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
-        return operations.attend(query, key, value, mask=mask, causal=causal)
+        return operations.attend(query, key, value, mask=mask, causal=causal, bias=bias)
 
     def compute_output_shape(self, x_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output, that of the tokens."""
@@ -169,7 +194,7 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
-        names = ("heads", "head_width", "kv_heads", "bias", "out_bias", "window", "rotary")
+        names = ("heads", "head_width", "kv_heads", "bias", "out_bias", "window", "rotary", "alibi", "clip", "scale")
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names},

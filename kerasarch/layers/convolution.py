@@ -29,13 +29,16 @@ class Conv2D(keras.layers.Conv2D):
         if not self.lora_enabled:
             backends.lay_out_kernel(self._kernel)
 
+    @property
+    def used_kernel(self) -> Any:
+        """What pictures are convolved with: ``(height, width, in, out)``."""
+        return self.kernel
+
     def call(self, inputs: Any) -> Any:  # (B, H, W, C)
         """Apply the layer."""
-        return _finish(self, self.convolution_op(inputs, self.kernel))
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve, without bias and activation."""
-        return _apply(operations.convolve, self, inputs, kernel)
+        bias = self.bias if self.use_bias else None
+        x = _apply(operations.convolve, self, inputs, self.used_kernel, bias=bias)
+        return x if self.activation is None else self.activation(x)
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
@@ -81,7 +84,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return _finish(self, x)
 
 
-def _apply(operation: Any, layer: Any, inputs: Any, kernel: Any) -> Any:
+def _apply(operation: Any, layer: Any, inputs: Any, kernel: Any, **more: Any) -> Any:
     """Convolve as a layer is set."""
     return operation(
         inputs,
@@ -90,15 +93,12 @@ def _apply(operation: Any, layer: Any, inputs: Any, kernel: Any) -> Any:
         padding=layer.padding,
         dilation=layer.dilation_rate,
         data_format=layer.data_format,
+        **more,
     )
 
 
 def _finish(layer: Any, x: Any) -> Any:
     """Add a layer's bias and apply its activation."""
     if layer.use_bias:
-        if layer.data_format == "channels_last":
-            x = keras.ops.add(x, layer.bias)
-        else:
-            # On TensorFlow Keras 3.15 adds a bias (1, C, 1, 1) along the width where that is C as well.
-            x = keras.ops.subtract(x, keras.ops.reshape(keras.ops.negative(layer.bias), (1, -1, 1, 1)))
+        x = operations.add_bias(x, layer.bias, layer.data_format)
     return x if layer.activation is None else layer.activation(x)

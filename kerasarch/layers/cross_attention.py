@@ -23,6 +23,7 @@ class CrossAttention(keras.layers.Layer):
         bias: Whether query, key and value have biases.
         out_bias: Whether the output has one.
         causal: Token t sees the tokens 0 to t alone.
+        initializer: Of kernels.
         dropout: Rate behind the output.
         **kwargs: Passed to ``keras.layers.Layer``.
 
@@ -42,6 +43,7 @@ class CrossAttention(keras.layers.Layer):
         bias: bool = False,
         out_bias: bool = True,
         causal: bool = False,
+        initializer: Any = "glorot_uniform",
         dropout: float = 0.0,
         **kwargs: Any,
     ):
@@ -52,6 +54,7 @@ class CrossAttention(keras.layers.Layer):
         self.bias = bias
         self.out_bias = out_bias
         self.causal = causal
+        self.initializer = initializer if isinstance(initializer, str) else keras.initializers.get(initializer)
         inner = heads * head_width
         self.query = self._linear(inner, bias, "query")
         self.key = self._linear(inner, bias, "key")
@@ -59,7 +62,9 @@ class CrossAttention(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def _linear(self, width: int, bias: bool, name: str) -> keras.layers.Dense:
-        return keras.layers.Dense(width, use_bias=bias, dtype=self.dtype_policy, name=name)
+        # One initializer without a seed would draw the same numbers for each kernel of one shape.
+        start = self.initializer if isinstance(self.initializer, str) else self.initializer.clone()
+        return keras.layers.Dense(width, None, bias, start, dtype=self.dtype_policy, name=name)
 
     def build(self, x_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None) -> None:
         """Build the four linear maps."""
@@ -128,5 +133,8 @@ class CrossAttention(keras.layers.Layer):
             "bias": self.bias,
             "out_bias": self.out_bias,
             "causal": self.causal,
+            "initializer": self.initializer
+            if isinstance(self.initializer, str)
+            else keras.initializers.serialize(self.initializer),
             "dropout": self.dropout.rate,
         }

@@ -1,5 +1,6 @@
 """The transformer block of decoders: causal self-attention, then a feed-forward network."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -29,6 +30,9 @@ class DecoderBlock(keras.layers.Layer):
         bias: Whether the feed-forward network and layer normalisation have biases.
         window: Tokens that a token sees; None for all before it.
         rotary: Arguments of the [`RotaryEmbedding`][kerasarch.layers.RotaryEmbedding]; None for none.
+        alibi: Arguments of the [`LinearBiases`][kerasarch.layers.LinearBiases] without ``heads``; None for none.
+        clip: Bound of queries, keys and values; None for none.
+        scale: Factor of the attention's scores; None for ``head_width ** -0.5``.
         initializer: Of kernels.
         out_initializer: Of the kernels at the end of both branches; None for the same.
         dropout: Rate behind both branches.
@@ -56,6 +60,9 @@ class DecoderBlock(keras.layers.Layer):
         bias: bool = True,
         window: int | None = None,
         rotary: dict[str, Any] | None = None,
+        alibi: dict[str, Any] | None = None,
+        clip: float | None = None,
+        scale: float | None = None,
         initializer: Any = "glorot_uniform",
         out_initializer: Any = None,
         dropout: float = 0.0,
@@ -74,6 +81,9 @@ class DecoderBlock(keras.layers.Layer):
         self.bias = bias
         self.window = window
         self.rotary = None if rotary is None else plain_rotary(rotary)
+        self.alibi = None if alibi is None else dict(alibi)
+        self.clip = clip
+        self.scale = scale
         self.initializer = keras.initializers.get(initializer)
         self.out_initializer = keras.initializers.get(initializer if out_initializer is None else out_initializer)
         self.dropout = dropout
@@ -108,6 +118,9 @@ class DecoderBlock(keras.layers.Layer):
             out_bias=self.attention_bias,
             window=self.window,
             rotary=self.rotary,
+            alibi=self.alibi,
+            clip=self.clip,
+            scale=self.scale,
             initializer=self.initializer,
             out_initializer=self.out_initializer,
             dtype=self.dtype_policy,
@@ -130,16 +143,33 @@ class DecoderBlock(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:  # (B, T, D), (B, T) or (B, S), (B, T)
         """Apply the block."""
-        h = self.attention(self.norm1(x), mask=mask, positions=positions, cache=cache, start=start, training=training)
-        if cache is not None:
-            h, cache = h
-        x = x + self.drop(h, training=training)
-        x = x + self.drop(self.feed_forward(self.norm2(x), training=training), training=training)
-        return x if cache is None else (x, cache)
+        kept = []
+
+        def attend(h: Any) -> Any:
+            h = self.attention(h, mask=mask, positions=positions, cache=cache, start=start, training=training)
+            if cache is not None:
+                h, new = h
+                kept.append(new)
+            return self.drop(h, training=training)
+
+        def transform(h: Any) -> Any:
+            return self.drop(self.feed_forward(h, training=training), training=training)
+
+        x = self.join(x, attend, transform)
+        return x if cache is None else (x, kept[0])
+
+    def join(self, x: Any, attend: Callable[[Any], Any], transform: Callable[[Any], Any]) -> Any:
+        """Return the output, given the input and both branches: the attention and the feed-forward network."""
+        x = x + attend(self.norm1(x))
+        return x + transform(self.norm2(x))
+
+    def attended(self, x: Any) -> Any:
+        """Return what the attention reads, given the block's input."""
+        return self.norm1(x)
 
     def attention_weights(self, x: Any, mask: Any = None, positions: Any = None) -> Any:
         """Return with what weight each token takes each value, for the block's input: ``(B, heads, T, T)``, float32."""
-        return self.attention.attention_weights(self.norm1(x), mask=mask, positions=positions)
+        return self.attention.attention_weights(self.attended(x), mask=mask, positions=positions)
 
     def compute_output_shape(self, x_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the output, that of the input."""
@@ -148,7 +178,7 @@ class DecoderBlock(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
         names = ["heads", "head_width", "kv_heads", "hidden", "activation", "norm", "attention_bias", "bias", "window"]
-        names += ["rotary", "dropout", "epsilon"]
+        names += ["rotary", "alibi", "clip", "scale", "dropout", "epsilon"]
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names},

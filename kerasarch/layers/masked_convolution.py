@@ -45,9 +45,10 @@ class MaskedConv2D(Conv2D):
         before = (row < height // 2) | ((row == height // 2) & (column < width // 2 + (mask == "B")))
         self._seen = before.astype("float32")[:, :, None, None]
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve with the part of the kernel that may see, without bias and activation."""
-        return super().convolution_op(inputs, kernel * keras.ops.cast(self._seen, kernel.dtype))
+    @property
+    def used_kernel(self) -> Any:
+        """The part of the kernel that may see."""
+        return self.kernel * keras.ops.cast(self._seen, self.kernel.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""

@@ -10,11 +10,14 @@ from typing import Any
 
 from kerasarch.errors import UsageError
 from kerasarch.models.adapters import add_adapters
+from kerasarch.models.albert import Albert, AlbertConfig, albert
 from kerasarch.models.alexnet import VARIANTS as _ALEXNET
 from kerasarch.models.alexnet import AlexNetConfig, alexnet
 from kerasarch.models.attention_maps import attention_maps
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
+from kerasarch.models.bert import Bert, BertConfig, bert
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
+from kerasarch.models.bloom import Bloom, BloomConfig, bloom
 from kerasarch.models.captioned_unet import CaptionedUNet
 from kerasarch.models.causal_lm import CausalLanguageModel
 from kerasarch.models.clip_text import CLIPTextConfig, CLIPTextModel, clip_text
@@ -26,13 +29,18 @@ from kerasarch.models.conv1d import VARIANTS as _CONV1D
 from kerasarch.models.conv1d import Conv1DConfig, conv1d
 from kerasarch.models.convnext import VARIANTS as _CONVNEXT
 from kerasarch.models.convnext import ConvNeXtConfig, convnext
+from kerasarch.models.crnn import CRNN, CRNNConfig, crnn
+from kerasarch.models.ctc_loss import ctc_loss
 from kerasarch.models.cyclegan import cyclegan_generator
 from kerasarch.models.dcgan import dcgan_discriminator, dcgan_generator
+from kerasarch.models.deberta import Deberta, DebertaConfig, deberta
+from kerasarch.models.deberta_v2 import DebertaV2, DebertaV2Config, deberta_v2
 from kerasarch.models.deit import VARIANTS as _DEIT
 from kerasarch.models.deit import DeiTConfig, deit, distillation_heads
 from kerasarch.models.densenet import VARIANTS as _DENSENET
 from kerasarch.models.densenet import DenseNetConfig, densenet
 from kerasarch.models.diagonal_gaussian import DiagonalGaussian
+from kerasarch.models.distilbert import DistilBert, DistilBertConfig, distilbert
 from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
 from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
@@ -44,25 +52,36 @@ from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.lenet import VARIANTS as _LENET
 from kerasarch.models.lenet import LeNetConfig, lenet
 from kerasarch.models.llama import Llama, LlamaConfig, llama
+from kerasarch.models.mamba import Mamba, MambaConfig, mamba
+from kerasarch.models.mamba2 import Mamba2, Mamba2Config, mamba2
 from kerasarch.models.mean_classifier import mean_classifier
 from kerasarch.models.mlp import VARIANTS as _MLP
 from kerasarch.models.mlp import MLPConfig, mlp
 from kerasarch.models.mobilenet_v2 import VARIANTS as _MOBILENET_V2
 from kerasarch.models.mobilenet_v2 import MobileNetV2Config, mobilenet_v2
+from kerasarch.models.mpt import MPT, MPTConfig, mpt
 from kerasarch.models.network import Network, features, group_of, trace
+from kerasarch.models.openai_gpt import OpenAIGPT, OpenAIGPTConfig, openai_gpt
 from kerasarch.models.packed_conditions import PackedConditions
 from kerasarch.models.perceptron import perceptron
 from kerasarch.models.perceptual import perceptual_features
 from kerasarch.models.pix2pix import patchgan_discriminator, pix2pix_generator
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
 from kerasarch.models.raw_pixels import accept_raw_pixels
+from kerasarch.models.recurrent_lm import RecurrentLM, RecurrentLMConfig, recurrent_lm
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
+from kerasarch.models.roberta import Roberta, RobertaConfig, roberta
+from kerasarch.models.s4d import S4D, S4DConfig, s4d
 from kerasarch.models.sampler import LatentSampler, Sampler
+from kerasarch.models.sampling_schedule import SamplingSchedule
+from kerasarch.models.seq2seq_rnn import RecurrentTranslator, RecurrentTranslatorConfig, seq2seq_rnn
 from kerasarch.models.srgan import srgan_discriminator, srgan_generator
 from kerasarch.models.stable_diffusion import StableDiffusion
+from kerasarch.models.state_space_lm import StateSpaceLanguageModel
 from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kerasarch.models.stylegan2_generator import StyleGAN2Generator
+from kerasarch.models.text_encoder import TextEncoder, TextEncoderConfig
 from kerasarch.models.translator import Translator
 from kerasarch.models.unet_2d import UNet2DConfig, UNet2DModel, unet_2d
 from kerasarch.models.unet_2d_condition import UNet2DConditionModel, unet_2d_condition
@@ -94,28 +113,44 @@ FAMILIES: dict[str, tuple[Callable[..., Network], Mapping[str, Any]]] = {
 
 __all__ = [
     "CAFFE",
+    "CRNN",
     "FAMILIES",
     "GPT2",
     "IMAGENET",
     "INCEPTION",
+    "MPT",
+    "S4D",
+    "Albert",
+    "AlbertConfig",
     "AlexNetConfig",
     "AutoencoderKL",
     "AutoencoderKLConfig",
+    "Bert",
+    "BertConfig",
+    "Bloom",
+    "BloomConfig",
     "CLIPTextConfig",
     "CLIPTextModel",
     "CLIPTokenizer",
     "CNNConfig",
+    "CRNNConfig",
     "CaptionedUNet",
     "CausalLanguageModel",
     "CodeDecoder",
     "CodeSampler",
     "Conv1DConfig",
     "ConvNeXtConfig",
+    "Deberta",
+    "DebertaConfig",
+    "DebertaV2",
+    "DebertaV2Config",
     "DeiTConfig",
     "DenseNetConfig",
     "DiT",
     "DiTConfig",
     "DiagonalGaussian",
+    "DistilBert",
+    "DistilBertConfig",
     "EfficientNetConfig",
     "GPT2Config",
     "LatentDecoder",
@@ -125,14 +160,32 @@ __all__ = [
     "Llama",
     "LlamaConfig",
     "MLPConfig",
+    "MPTConfig",
+    "Mamba",
+    "Mamba2",
+    "Mamba2Config",
+    "MambaConfig",
     "MobileNetV2Config",
     "Network",
+    "OpenAIGPT",
+    "OpenAIGPTConfig",
     "PackedConditions",
     "Preprocessing",
+    "RecurrentLM",
+    "RecurrentLMConfig",
+    "RecurrentTranslator",
+    "RecurrentTranslatorConfig",
     "ResNetConfig",
+    "Roberta",
+    "RobertaConfig",
+    "S4DConfig",
     "Sampler",
+    "SamplingSchedule",
     "StableDiffusion",
+    "StateSpaceLanguageModel",
     "StyleGAN2Generator",
+    "TextEncoder",
+    "TextEncoderConfig",
     "Translator",
     "UNet2DConditionConfig",
     "UNet2DConditionModel",
@@ -145,22 +198,30 @@ __all__ = [
     "accept_raw_pixels",
     "adapt_channels",
     "add_adapters",
+    "albert",
     "alexnet",
     "attention_maps",
     "autoencoder_kl",
+    "bert",
     "biggan_discriminator",
     "biggan_generator",
+    "bloom",
     "build",
     "clip_text",
     "cnn",
     "code_grid",
     "conv1d",
     "convnext",
+    "crnn",
+    "ctc_loss",
     "cyclegan_generator",
     "dcgan_discriminator",
     "dcgan_generator",
+    "deberta",
+    "deberta_v2",
     "deit",
     "densenet",
+    "distilbert",
     "distillation_heads",
     "dit",
     "efficientnet",
@@ -171,16 +232,24 @@ __all__ = [
     "group_of",
     "lenet",
     "llama",
+    "mamba",
+    "mamba2",
     "mean_classifier",
     "mlp",
     "mobilenet_v2",
+    "mpt",
+    "openai_gpt",
     "patchgan_discriminator",
     "perceptron",
     "perceptual_features",
     "pix2pix_generator",
     "pixel_cnn",
+    "recurrent_lm",
     "replace_head",
     "resnet",
+    "roberta",
+    "s4d",
+    "seq2seq_rnn",
     "srgan_discriminator",
     "srgan_generator",
     "stylegan2_discriminator",

@@ -1,13 +1,14 @@
 """What all decoder-only language models share: inputs by name, positions, the cache and the step of decoding."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from kerasarch.errors import ShapeError, UsageError
+from kerasarch.errors import ShapeError
 from kerasarch.models.configured import ConfiguredModel
+from kerasarch.models.named_inputs import named_inputs, shape_of_first
 
 INPUTS = ("input_ids", "attention_mask", "position_ids")
 
@@ -33,19 +34,25 @@ class CausalLanguageModel(ConfiguredModel):
 
     blocks: Sequence[Any]
     final_norm: keras.layers.Layer
+    input_names: Sequence[str] = INPUTS
     learned_positions = False
+    embedding_deviation = 0.02
 
     def __init__(self, config: Any, **kwargs: Any):
         super().__init__(config, **kwargs)
         start = keras.initializers.RandomNormal(stddev=0.02)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
         self.token_embedding = keras.layers.Embedding(
-            config.vocabulary, config.width, start, name="token_embedding", **own
+            config.vocabulary,
+            config.width,
+            keras.initializers.RandomNormal(stddev=self.embedding_deviation),
+            name="token_embedding",
+            **own,
         )
         self.head = None
         if config.head and not config.tied:
             self.head = keras.layers.Dense(
-                config.vocabulary, use_bias=False, kernel_initializer=start.clone(), name="head", **own
+                config.vocabulary, use_bias=False, kernel_initializer=start, name="head", **own
             )
 
     def build(self, input_shape: Any = None) -> None:
@@ -84,18 +91,26 @@ class CausalLanguageModel(ConfiguredModel):
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:  # (B, T), or up to three of them
         """Return logits, or the last hidden state, by name."""
-        ids, mask, positions = named_inputs(self.name, inputs)
+        ids, mask, positions = (*named_inputs(self.name, inputs, self.input_names), None)[:3]
         self.check_length(ids.shape[1])
         if positions is None:
             positions = ops.arange(ops.shape(ids)[1], dtype="int32")
         x = self.embed(ids, positions, training)
         states = [x]
         for block in self.blocks:
-            x = block(x, mask=mask, positions=positions, training=training)
+            x = self.through(block, x, mask=mask, positions=positions, training=training)
             states.append(x)
-        states[-1] = x = self.final_norm(x)
+        x = self.final_norm(x)
         outputs = {"logits": self.logits(x)} if self.config.head else {"last_hidden_state": x}
-        return {**outputs, "hidden_states": tuple(states)} if self.config.hidden_states else outputs
+        return {**outputs, "hidden_states": self.reported(states, x)} if self.config.hidden_states else outputs
+
+    def through(self, block: Any, x: Any, *, mask: Any, positions: Any, training: bool | None, **cached: Any) -> Any:
+        """Return what a block makes of vectors; with ``cache`` and ``start`` a pair of that and the cache."""
+        return block(x, mask=mask, positions=positions, training=training, **cached)
+
+    def reported(self, states: Sequence[Any], last: Any) -> tuple[Any, ...]:
+        """Return the hidden states that are put out, given those around the blocks and the last one normalised."""
+        return (*states[:-1], last)
 
     def empty_cache(self, batch: int, length: int) -> list[Any]:
         """Return what decoding remembers, still empty, for so many sequences and tokens, padding among them."""
@@ -117,7 +132,7 @@ class CausalLanguageModel(ConfiguredModel):
         x = self.embed(ids, positions, training=False)
         kept = []
         for block, one in zip(self.blocks, cache, strict=True):
-            x, one = block(x, mask=mask, positions=positions, cache=one, start=start, training=False)
+            x, one = self.through(block, x, mask=mask, positions=positions, training=False, cache=one, start=start)
             kept.append(one)
         logits = self.logits(self.final_norm(x[:, -1:]))
         return ops.cast(logits[:, 0], "float32"), kept
@@ -136,31 +151,9 @@ class CausalLanguageModel(ConfiguredModel):
 
     def compute_output_shape(self, input_shape: Any) -> dict[str, Any]:
         """Return the shapes by name."""
-        if isinstance(input_shape, Mapping):
-            input_shape = input_shape["input_ids"]
-        elif not all(part is None or isinstance(part, int) for part in input_shape):
-            input_shape = input_shape[0]
-        config = self.config
+        input_shape, config = shape_of_first(input_shape, INPUTS[0]), self.config
         state = (*input_shape, config.width)
         shapes: dict[str, Any] = (
             {"logits": (*input_shape, config.vocabulary)} if config.head else {"last_hidden_state": state}
         )
         return {**shapes, "hidden_states": (state,) * (config.depth + 1)} if config.hidden_states else shapes
-
-
-def named_inputs(name: str, inputs: Any) -> tuple[Any, Any, Any]:
-    """Return ids, mask and positions of what a model is called with, None for what is not given.
-
-    Raises:
-        UsageError: An input has another name, or there are no ids.
-    """
-    if isinstance(inputs, Mapping):
-        unknown = sorted(set(inputs) - set(INPUTS))
-        if unknown or INPUTS[0] not in inputs:
-            raise UsageError(f"{name} takes {', '.join(INPUTS)}, the first always. Received {', '.join(inputs)}.")
-        return inputs[INPUTS[0]], inputs.get(INPUTS[1]), inputs.get(INPUTS[2])
-    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    if not 1 <= len(given) <= len(INPUTS):
-        raise UsageError(f"{name} takes {', '.join(INPUTS)}, the first always. Received {len(given)} tensors.")
-    ids, mask, positions = (*given, None, None)[:3]
-    return ids, mask, positions

@@ -13,9 +13,9 @@ from typing import Any
 import keras
 
 from kerasarch.layers.decoder_block import DecoderBlock, normalization
-from kerasarch.models.causal_lm import CausalLanguageModel
 from kerasarch.models.configured import as_config
 from kerasarch.models.family import choose
+from kerasarch.models.learned_positions import LearnedPositionsLanguageModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ VARIANTS = {
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
-class GPT2(CausalLanguageModel):
+class GPT2(LearnedPositionsLanguageModel):
     """Token numbers to the logits of the next token.
 
     ``h = blocks(token + position)``, ``logits = norm(h) E^T`` with the embedding E: Radford et al., 2018, eq. 2, with
@@ -83,17 +83,12 @@ class GPT2(CausalLanguageModel):
     """
 
     family = "gpt2"
-    learned_positions = True
 
     def __init__(self, config: GPT2Config | dict[str, Any], **kwargs: Any):
         config = as_config(GPT2Config, config)
         super().__init__(config, **kwargs)
         start = keras.initializers.RandomNormal(stddev=0.02)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.position_embedding = keras.layers.Embedding(
-            config.positions, config.width, start, name="position_embedding", **own
-        )
-        self.drop = keras.layers.Dropout(config.dropout, name="drop", **own)
         self.blocks = [
             DecoderBlock(
                 config.heads,
@@ -111,16 +106,6 @@ class GPT2(CausalLanguageModel):
             for index in range(config.depth)
         ]
         self.final_norm = normalization("layer", epsilon=config.epsilon, bias=config.bias, name="final_norm", **own)
-
-    def build(self, input_shape: Any = None) -> None:
-        """Build the children; their sizes do not depend on the inputs."""
-        self.position_embedding.build((None,))
-        super().build(input_shape)
-
-    def embed(self, ids: Any, positions: Any, training: bool | None = None) -> Any:
-        """Return the sum of token and position: ``(B, T, D)``."""
-        x = self.token_embedding(ids) + self.position_embedding(positions)
-        return self.drop(x, training=training)
 
 
 def gpt2(variant: str | GPT2Config = "gpt2", *, name: str = "gpt2", dtype: Any = None, **overrides: Any) -> GPT2:

@@ -14,7 +14,7 @@ from kerasarch.options import did_you_mean
 from kerasarch.runs.atomic import disk_error, read_json, write_json
 
 RUN, CONFIG, ENVIRONMENT, RESULT, METRICS = "run.json", "config.json", "env.json", "result.json", "metrics.jsonl"
-LOG, MODEL, REPORT, SNAPSHOT = "log.txt", "model.keras", "report.html", "recipe.py"
+LOG, MODEL, TOKENIZER, REPORT, SNAPSHOT = "log.txt", "model.keras", "tokenizer", "report.html", "recipe.py"
 CHECKPOINTS, FIGURES, PARTS = "checkpoints", "figures", "parts"
 
 

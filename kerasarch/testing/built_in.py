@@ -4,6 +4,7 @@ from kerasarch.testing.example import Example, Integers
 
 _UNET = {"widths": (4, 8), "depth": 1, "groups": 2, "channels": 2, "output_channels": 1}
 _AUTOENCODER = {"widths": (4, 8), "groups": 2, "channels": 2, "output_channels": 1}
+_ENCODER = {"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "hidden": 12, "head": "masked_lm"}
 # A bias of the keys shifts every score of a query alike, which softmax does not see.
 _KEYS = ("key/bias",)
 
@@ -69,6 +70,42 @@ BUILT_IN = {
     "kerasarch.models.llama:llama": [
         Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 4, "kv_heads": 2, "head_width": 4, "hidden": 12},
                 [Integers((2, 5), below=9)]),
+    ],
+    "kerasarch.models.openai_gpt:openai_gpt": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2, "positions": 5}, [Integers((2, 5), below=9)],
+                still=_KEYS),
+    ],
+    "kerasarch.models.bloom:bloom": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2}, [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.mpt:mpt": [
+        Example({"vocabulary": 9, "width": 8, "depth": 1, "heads": 2}, [Integers((2, 5), below=9)]),
+    ],
+    "kerasarch.models.seq2seq_rnn:seq2seq_rnn": [
+        Example({"source_vocabulary": 9, "target_vocabulary": 9, "embedding": 4, "width": 6},
+                [{"source_ids": Integers((2, 5), below=9), "target_ids": Integers((2, 3), below=9)}]),
+    ],
+    "kerasarch.models.crnn:crnn": [
+        Example({"features": 6, "classes": 5, "widths": (2, 3), "kernels": ((3, 3), (3, 3)), "units": 4, "depth": 1},
+                [(2, 7, 6)]),
+    ],
+    "kerasarch.models.bert:bert": [
+        Example({**_ENCODER, "positions": 5}, [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.roberta:roberta": [
+        Example({**_ENCODER, "positions": 8}, [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.distilbert:distilbert": [
+        Example({**_ENCODER, "positions": 5}, [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.albert:albert": [
+        Example({**_ENCODER, "positions": 5, "embedding": 4}, [Integers((2, 5), below=9)], still=_KEYS),
+    ],
+    "kerasarch.models.deberta:deberta": [
+        Example({**_ENCODER, "positions": 5}, [Integers((2, 5), below=9)]),
+    ],
+    "kerasarch.models.deberta_v2:deberta_v2": [
+        Example({**_ENCODER, "positions": 5, "buckets": 4}, [Integers((2, 5), below=9)]),
     ],
     "kerasarch.models.unet_2d:unet_2d": [
         Example({"down": ("plain", "attention"), "up": ("attention", "plain"), "head_width": 4, "classes": 3, **_UNET},

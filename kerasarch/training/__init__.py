@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
     from kerasarch.training.health import DiscriminatorLogs
+    from kerasarch.training.language_options import LanguageOptions
     from kerasarch.training.learner import Learner
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
     from kerasarch.training.optimizer_set import OptimizerSet
@@ -55,6 +56,7 @@ _HOMES = {
     "GenerativeOptions": "generative_options",
     "GradualUnfreezing": "unfreezing",
     "GroupOptimizer": "group_optimizer",
+    "LanguageOptions": "language_options",
     "LayerGroup": "groups",
     "Learner": "learner",
     "Mistakes": "perceptron",
@@ -96,6 +98,7 @@ __all__ = [
     "GenerativeOptions",
     "GradualUnfreezing",
     "GroupOptimizer",
+    "LanguageOptions",
     "LayerGroup",
     "Learner",
     "Mistakes",

@@ -74,12 +74,14 @@ def to_keras(path: str, tensor: np.ndarray) -> np.ndarray:
 
     Args:
         path: Path of the variable, which tells kernels from vectors and depthwise kernels from others.
-        tensor: Output, input, height, width; or output, input; or one number a channel.
+        tensor: Output, input, height, width; or output, input, length; or output, input; or one number a channel.
     """
     if not path.endswith("/kernel"):
         return tensor
     if tensor.ndim == 2:
         return tensor.T
+    if tensor.ndim == 3:
+        return tensor.transpose(2, 1, 0)
     return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (2, 3, 1, 0))
 
 
@@ -104,6 +106,8 @@ def to_torch(path: str, tensor: np.ndarray) -> np.ndarray:
         return tensor
     if tensor.ndim == 2:
         return tensor.T
+    if tensor.ndim == 3:
+        return tensor.transpose(2, 1, 0)
     return tensor.transpose((2, 3, 0, 1) if _depthwise(path) else (3, 2, 0, 1))
 
 
@@ -152,6 +156,7 @@ def assign(
     *,
     ignored: str = r"(?!)",
     fresh_head: bool = False,
+    may_stay_fresh: Callable[[str], bool] = lambda path: False,
 ) -> None:
     """Give every variable of a model its tensor: each exactly one, and none left over.
 
@@ -163,12 +168,15 @@ def assign(
         name_of: Path of a variable to the name of its tensor.
         ignored: Regular expression for the names of tensors that are left out on purpose.
         fresh_head: Leave the head as it is, because the classes differ.
+        may_stay_fresh: Path of a variable to whether it is left as it is where there is no tensor that fits.
 
     Raises:
         WeightsError: A variable has no tensor, a tensor no variable, or a shape does not fit. Both sides are named.
     """
     chosen: dict[str, tuple[Any, np.ndarray]] = {}
     left_fresh = []
+    without: list[str] = []
+    passed_over: set[str] = set()
     missing: list[str] = []
     variables = {variable.path: variable for variable in model.weights}
     stem = next((path for path in variables if path.startswith("stem_") and path.endswith("/kernel")), None)
@@ -179,6 +187,9 @@ def assign(
             left_fresh.append(path)
             continue
         name = name_of(path)
+        if name not in checkpoint.tensors and may_stay_fresh(path):
+            without.append(path)
+            continue
         if name not in checkpoint.tensors:
             missing.append(f"{path} (expected tensor {name})")
             continue
@@ -191,6 +202,10 @@ def assign(
             tensor = to_keras(path, tensor)
         if path == stem and tensor.ndim == 4:
             tensor = _adapted(checkpoint, name, tensor, variable)
+        if tuple(tensor.shape) != tuple(variable.shape) and may_stay_fresh(path):
+            without.append(path)
+            passed_over.add(name)
+            continue
         if tuple(tensor.shape) != tuple(variable.shape):
             raise WeightsError(
                 f"{checkpoint.origin}: tensor {name} has shape {tuple(tensor.shape)} in Keras' layout, variable {path} "
@@ -198,13 +213,16 @@ def assign(
             )
         chosen[name] = (variable, tensor)
     known = re.compile(ignored)
-    unused = [name for name in checkpoint.tensors if name not in chosen and not known.search(name)]
+    left = [name for name in checkpoint.tensors if name not in chosen and name not in passed_over]
+    unused = [name for name in left if not known.search(name)]
     if missing or unused:
         raise WeightsError(f"{checkpoint.origin}: {_difference(missing, unused)} The checkpoint is of another model.")
     for variable, tensor in chosen.values():
         variable.assign(tensor)
     if left_fresh:
         logger.info("%s: the head stays fresh (%s): the classes differ.", checkpoint.origin, ", ".join(left_fresh))
+    if without:
+        logger.info("%s: no tensors that fit for %s: they stay fresh.", checkpoint.origin, ", ".join(without))
 
 
 def _adapted(checkpoint: Checkpoint, name: str, tensor: np.ndarray, variable: Any) -> np.ndarray:

@@ -82,6 +82,11 @@ def _top(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"projection_dim": given["projection_dim"]} if "projection_dim" in given else {}
 
 
+def comparable(config: CLIPTextConfig) -> CLIPTextConfig:
+    """Return what decides the meaning of weights: the padding changes nothing."""
+    return dataclasses.replace(config, padding=None)
+
+
 def write_config(config: CLIPTextConfig) -> dict[str, Any]:
     """Return the fields of config.json."""
     names = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}

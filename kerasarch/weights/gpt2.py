@@ -34,7 +34,7 @@ _FIELDS = {
 _ACTIVATIONS = {"gelu_new": "gelu-approximate", "gelu": "gelu", "relu": "relu", "gelu_pytorch_tanh": "gelu-approximate"}
 _UNSUPPORTED = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False}
 _BLOCK = re.compile(r"block(\d+)/(.+)")
-_PARTS = {
+PARTS = {
     "norm1": "ln_1",
     "norm2": "ln_2",
     "attention/query": "attn.q_attn",
@@ -119,7 +119,7 @@ def tensor_name(path: str) -> str:
     if layer == "head":
         return TIED
     found = _BLOCK.fullmatch(layer)
-    name = f"h.{found[1]}.{_PARTS[found[2]]}" if found else _OUTER[layer]
+    name = f"h.{found[1]}.{PARTS[found[2]]}" if found else _OUTER[layer]
     return f"transformer.{name}.{TORCH_NAMES[variable]}"
 
 
@@ -129,7 +129,13 @@ def modern_name(name: str) -> str:
 
 
 def select(config: GPT2Config, tensors: Mapping[str, np.ndarray], origin: str) -> dict[str, np.ndarray]:
-    """Part the fused map of query, key and value, and turn kernels: GPT-2 stores them input first.
+    """Part fused maps and turn kernels, and leave a double head out."""
+    double = TIED in tensors and is_double(config, tensors, "transformer.wte.weight", origin)
+    return part_fused({name: one for name, one in tensors.items() if not (double and name == TIED)}, origin)
+
+
+def part_fused(tensors: Mapping[str, np.ndarray], origin: str) -> dict[str, np.ndarray]:
+    """Part the fused map of query, key and value, and turn kernels: GPT and GPT-2 store them input first.
 
     Raises:
         WeightsError: A fused tensor has no three parts.
@@ -137,8 +143,6 @@ def select(config: GPT2Config, tensors: Mapping[str, np.ndarray], origin: str) -
     parted: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         fused = _FUSED.match(name)
-        if name == TIED and is_double(config, tensors, "transformer.wte.weight", origin):
-            continue
         if fused:
             if tensor.shape[-1] % 3:
                 raise WeightsError(f"{origin}: tensor {name} should have three parts. It has shape {tensor.shape}.")
@@ -150,7 +154,15 @@ def select(config: GPT2Config, tensors: Mapping[str, np.ndarray], origin: str) -
 
 
 def complete(config: GPT2Config, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Join and turn what `select` parted and turned; a model without head leaves the first part of names out."""
+    """Undo `select`; a model without head leaves the first part of names out."""
+    joined = join_fused(tensors)
+    if config.head:
+        return joined
+    return {name.removeprefix("transformer."): tensor for name, tensor in joined.items()}
+
+
+def join_fused(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Join and turn what `part_fused` parted and turned."""
     joined: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         kernel = bool(_KERNEL.match(name)) and tensor.ndim == 2
@@ -161,6 +173,4 @@ def complete(config: GPT2Config, tensors: Mapping[str, np.ndarray]) -> dict[str,
             )
         elif not re.search(r"\.attn\.[kv]_attn\.", name):
             joined[name] = np.ascontiguousarray(tensor.T) if kernel else tensor
-    if config.head:
-        return joined
-    return {name.removeprefix("transformer."): tensor for name, tensor in joined.items()}
+    return joined

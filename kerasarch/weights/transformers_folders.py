@@ -5,6 +5,7 @@ The families of picture classifiers, which have heads and several layouts, are i
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -14,15 +15,38 @@ import keras
 
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.family import choose
-from kerasarch.weights import clip_text, gpt2, llama
+from kerasarch.weights import bloom, clip_text, gpt2, llama, mamba, mamba2, mpt, openai_gpt
+from kerasarch.weights.albert import ALBERT
+from kerasarch.weights.bert import BERT
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
+from kerasarch.weights.deberta import DEBERTA
+from kerasarch.weights.deberta_v2 import DEBERTA_V2
+from kerasarch.weights.distilbert import DISTILBERT
+from kerasarch.weights.roberta import ROBERTA
 from kerasarch.weights.safetensors_files import write_safetensors, write_text
+from kerasarch.weights.text_encoders import EncoderFolder
 
 # A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name; select and complete
-# where the tensors of a file are not one for each variable; comparable where configs that differ may mean the same.
-NEUTRAL = ("dropout", "hidden_states", "start", "padding")
+# where the tensors of a file are not one for each variable; comparable where configs that differ may mean the same;
+# fresh where a model may have variables that the file has not.
+NEUTRAL = ("dropout", "hidden_states", "start")
 """Fields of configs that change nothing of what weights mean."""
-MODULES: tuple[ModuleType, ...] = (clip_text, gpt2, llama)
+MODULES: tuple[ModuleType | EncoderFolder, ...] = (
+    clip_text,
+    gpt2,
+    llama,
+    mamba,
+    mamba2,
+    openai_gpt,
+    bloom,
+    mpt,
+    BERT,
+    ROBERTA,
+    DISTILBERT,
+    ALBERT,
+    DEBERTA,
+    DEBERTA_V2,
+)
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
@@ -95,12 +119,12 @@ def write(model: keras.Model, folder: Path) -> Path:
     return folder
 
 
-def _find(checkpoint: Checkpoint) -> ModuleType | None:
+def _find(checkpoint: Checkpoint) -> ModuleType | EncoderFolder | None:
     kind = checkpoint.config.get("model_type")
     return next((module for module in MODULES if kind in module.MODEL_TYPES), None)
 
 
-def _module(checkpoint: Checkpoint) -> ModuleType:
+def _module(checkpoint: Checkpoint) -> ModuleType | EncoderFolder:
     module = _find(checkpoint)
     if module is None:
         raise WeightsError(
@@ -109,7 +133,7 @@ def _module(checkpoint: Checkpoint) -> ModuleType:
     return module
 
 
-def _check_config(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
+def _check_config(model: keras.Model, module: ModuleType | EncoderFolder, checkpoint: Checkpoint) -> None:
     """Refuse weights of another configuration, even if they have the same shapes."""
     settled = getattr(module, "comparable", lambda config: config)
     ours, theirs = settled(model.config), settled(module.read_config(checkpoint))
@@ -125,13 +149,15 @@ def _check_config(model: keras.Model, module: ModuleType, checkpoint: Checkpoint
         )
 
 
-def _assign(model: keras.Model, module: ModuleType, checkpoint: Checkpoint) -> None:
+def _assign(model: keras.Model, module: ModuleType | EncoderFolder, checkpoint: Checkpoint) -> None:
     renamed = {module.modern_name(name): tensor for name, tensor in checkpoint.tensors.items()}
     if hasattr(module, "select"):
         renamed = module.select(model.config, renamed, checkpoint.origin)
+    fresh = re.compile(module.fresh(model.config, checkpoint) if hasattr(module, "fresh") else r"(?!)")
     assign(
         model,
         dataclasses.replace(checkpoint, tensors=renamed),
         lambda path: module.tensor_name(within(model, path)),
         ignored=module.IGNORED,
+        may_stay_fresh=lambda path: fresh.search(within(model, path)) is not None,
     )

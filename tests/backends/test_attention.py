@@ -33,8 +33,8 @@ def chunks(monkeypatch):
         monkeypatch.setattr(module, "SCORES", 1)
 
 
-def defined(query, key, value, mask=None, causal=False):
-    scores = np.einsum("btnd,bsnd->bnts", query.astype("float64"), key) / np.sqrt(query.shape[-1])
+def defined(query, key, value, mask=None, causal=False, bias=0.0):
+    scores = np.einsum("btnd,bsnd->bnts", query.astype("float64"), key) / np.sqrt(query.shape[-1]) + bias
     allowed = np.tril(np.ones(scores.shape[2:], bool)) if causal else np.ones(scores.shape[2:], bool)
     scores = np.where(allowed if mask is None else allowed & mask, scores, -np.inf)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -56,6 +56,33 @@ def test_chunks(mask, causal, chunks):
     np.testing.assert_allclose(mixed, defined(QUERY, KEY, VALUE, mask, causal), atol=1e-5)
 
 
+BIASES = {"shared": (1, HEADS, 1, S), "own": (B, HEADS, 1, S)}
+BIASES = {name: np.random.default_rng(1).normal(size=shape).astype("float32") for name, shape in BIASES.items()}
+
+
+@pytest.mark.parametrize("bias", BIASES.values(), ids=BIASES)
+@pytest.mark.parametrize("chunked", [False, True], ids=["at once", "chunks"])
+@pytest.mark.parametrize(("mask", "causal", "tokens"), [("none", True, T), ("keys", False, T), ("keys", False, 1)])
+def test_biases(bias, mask, causal, tokens, chunked, request):
+    if chunked:
+        request.getfixturevalue("chunks")
+    query, mask = QUERY[:, :tokens], MASKS[mask]
+    mixed = to_numpy(operations.attend(query, KEY, VALUE, mask=mask, causal=causal, bias=bias))
+    np.testing.assert_allclose(mixed, defined(query, KEY, VALUE, mask, causal, bias), atol=1e-5)
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_large_biases_keep_their_digits_in_half_precision(dtype, tokens):
+    """Neighbours differ by less than the last digit that the type has."""
+    bias = (0.8 * np.arange(8000, dtype="float32"))[None, None, None]
+    rng = np.random.default_rng(2)
+    parts = [ops.cast(rng.normal(size=(1, size, 1, 8)), dtype) for size in (tokens, 8000, 8000)]
+    rounded = [to_numpy(ops.cast(part, "float32")) for part in parts]
+    mixed = to_numpy(ops.cast(operations.attend(*parts, bias=bias), "float32"))
+    np.testing.assert_allclose(mixed, defined(*rounded, bias=bias), atol=0.03)
+
+
 def plainly(query, key, value):
     """The definition in operations that every backend differentiates as often as wanted."""
     scores = ops.einsum("btnd,bsnd->bnts", query, key) / WIDTH**0.5
@@ -65,6 +92,17 @@ def plainly(query, key, value):
 
 def attended(query, key, value):
     return operations.attend(query, key, value, mask=MASKS["keys"])
+
+
+def plainly_biased(query, key, value):
+    """With constant channels whose product is the bias."""
+    ones = ops.ones((*query.shape[:3], 1))
+    bias = ops.convert_to_tensor(BIASES["own"].transpose(0, 3, 1, 2) * WIDTH**0.5)
+    return plainly(ops.concatenate([query, ones], axis=-1), ops.concatenate([key, bias], axis=-1), value)
+
+
+def attended_biased(query, key, value):
+    return operations.attend(query, key, value, mask=MASKS["keys"], bias=BIASES["own"])
 
 
 def gradients(attention, again: bool):
@@ -83,15 +121,19 @@ def gradients(attention, again: bool):
     return [to_numpy(part) for part in slopes(tuple(ops.convert_to_tensor(part) for part in (QUERY, KEY, VALUE)))]
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["first", "second"])
-def test_gradients_of_chunks(again, chunks):
+@pytest.mark.parametrize(
+    ("ours", "theirs", "again"),
+    [(attended, plainly, False), (attended, plainly, True), (attended_biased, plainly_biased, False)],
+    ids=["first", "second", "first with biases"],
+)
+def test_gradients_of_chunks(ours, theirs, again, chunks):
     if again and BACKEND == "torch":
         pytest.skip("PyTorch's fused kernels have no second derivative")
     state = RNG.bit_generator.state
-    expected = gradients(plainly, again)
+    expected = gradients(theirs, again)
     RNG.bit_generator.state = state
-    for ours, theirs in zip(gradients(attended, again), expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max())
+    for found, wanted in zip(gradients(ours, again), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
 
 
 HALF = pytest.mark.quick_on("tensorflow", "torch")

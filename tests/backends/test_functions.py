@@ -22,7 +22,7 @@ def signatures(module):
     }
 
 
-KINDS = ("", "gradients_", "steps_", "branches_", "compiled_")
+KINDS = ("", "gradients_", "steps_", "branches_", "compiled_", "recurrence_")
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "torch"])
@@ -33,7 +33,9 @@ def test_same_functions(module):
     assert signatures(module) == signatures("jax")
     usual = signatures("draws_as_usual")  # one file for both
     assert usual.items() <= signatures("draws_jax").items()
-    assert set(backends.__all__) <= found | set(usual)
+    recorded = signatures("recorded_as_usual")  # of JAX and TensorFlow
+    assert recorded == signatures("recorded_torch")
+    assert set(backends.__all__) <= found | set(usual) | set(recorded)
 
 
 def test_names(backend):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kerasarch import data
+from kerasarch.data.labelled_texts import load_labelled_texts
 from kerasarch.errors import DataError, DependencyError, UsageError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -142,3 +143,43 @@ def test_a_dataset_without_classes(prepared, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared / "array_record-False"))
     with pytest.raises(DataError, match="not a set of images with one class each"):
         data.load_images("tfds:squares")
+
+
+TEXTS = """
+    import sys
+    import tensorflow_datasets as tfds
+
+    class Reviews(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["bad", "good"])}
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, _):
+            return {"train": self._generate_examples(12), "test": self._generate_examples(4)}
+
+        def _generate_examples(self, count):
+            for index in range(count):
+                yield index, {"text": f"text {index} of {count}", "label": index % 2}
+
+    Reviews(data_dir=sys.argv[1], file_format="array_record").download_and_prepare()
+"""
+
+
+def test_texts(tmp_path, monkeypatch):
+    script = tmp_path / "prepare.py"
+    script.write_text(textwrap.dedent(TEXTS))
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    splits = load_labelled_texts("tfds:reviews", validation=0.25)
+    assert splits.classes == ("bad", "good")
+    assert sorted(splits.test.texts) == [f"text {index} of 4" for index in range(4)]
+    assert sorted([*splits.train.texts, *splits.validation.texts]) == sorted(f"text {n} of 12" for n in range(12))
+    assert [splits.classes[label] for label in splits.test.labels] == [
+        "good" if int(text.split()[1]) % 2 else "bad" for text in splits.test.texts
+    ]
+    corpus = data.load_corpus("tfds:reviews", validation=0.5)
+    assert all(f"text {index} of 12" in corpus.train + corpus.validation for index in range(12))

@@ -26,6 +26,18 @@ def llama():
     return models.llama(models.LlamaConfig(), **SIZES, kv_heads=2, start=None, end=None)
 
 
+def openai_gpt():
+    return models.openai_gpt(vocabulary=30, positions=64, width=20, depth=2, heads=4)
+
+
+def bloom():
+    return models.bloom(vocabulary=30, width=18, depth=2, heads=6, start=None, end=None)
+
+
+def mpt():
+    return models.mpt(vocabulary=30, width=18, depth=2, heads=3, start=None, end=None, clip=2.0)
+
+
 def enliven(model):
     """Fresh embeddings are so small that all texts would go on alike."""
     rng = np.random.default_rng(0)
@@ -37,7 +49,12 @@ def enliven(model):
     return model
 
 
-@pytest.mark.parametrize("make", [gpt2, llama])
+QUICK = pytest.mark.quick_on("torch")
+
+
+@pytest.mark.parametrize(
+    "make", [gpt2, llama, pytest.param(openai_gpt, marks=QUICK), bloom, pytest.param(mpt, marks=QUICK)]
+)
 def test_greedy_search_is_that_of_transformers(make, tmp_path):
     model = enliven(make())
     kerasarch.to_pretrained(model, tmp_path)
@@ -146,3 +163,25 @@ def test_what_cannot_go_on_is_refused():
             decoder(prompts, new)
     with pytest.raises(UsageError, match="with a head"):
         TokenDecoder(models.gpt2(**SIZES, head=False))
+
+
+def test_a_text_slides_over_the_positions():
+    """Beyond the learned positions a text goes on as from its last part alone; draws go on where they were."""
+    model = enliven(gpt2(positions=12))
+    decoder = TokenDecoder(model, chunk=4)
+    whole = decoder([[3, 4, 5], [7]], new=24, slide=True)
+    assert [len(text) for text in whole] == [24, 24]
+    assert whole[0][:9] == decoder([[3, 4, 5]], new=9)[0]
+    assert whole[0][9:15] == decoder([[3, 4, 5, *whole[0][:9]][-6:]], new=6)[0]
+    assert whole[1][15:21] == decoder([[7, *whole[1][:15]][-6:]], new=6)[0]
+    with pytest.raises(ShapeError, match="at most 12"):
+        decoder([[3, 4, 5]], new=24)
+    drawing = TokenDecoder(model, choice=TokenChoice(1.5), chunk=3)
+    assert drawing([[3]], new=11, seed=2)[0] == drawing([[3]], new=24, seed=2, slide=True)[0][:11]
+
+
+def test_a_text_ends_where_it_is_said_to():
+    model = enliven(llama())
+    whole = TokenDecoder(model, chunk=2)(PROMPTS, new=12)
+    found = TokenDecoder(model, chunk=2)(PROMPTS, new=12, stop=lambda row, tokens: row == 1 and len(tokens) >= 3)
+    assert found == [whole[0], whole[1][:4], whole[2]]

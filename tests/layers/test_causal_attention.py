@@ -22,10 +22,17 @@ def attention(**fields):
     return layer
 
 
+def distances(seen, token, counted):
+    """From a token back to those that it sees, in places, or in how many of them lie between."""
+    return np.cumsum(seen[::-1])[::-1][seen] - 1 if counted else token - np.flatnonzero(seen)
+
+
 def defined(layer, mask=None):
     """Vaswani et al., 2017, eq. 1, with a loop over heads and tokens."""
+    bound = layer.clip or np.inf
+    scale = layer.scale or 1 / np.sqrt(4)
     query, key, value = (
-        (X @ to_numpy(part.kernel) + to_numpy(part.bias)).reshape(2, 6, -1, 4)
+        np.clip(X @ to_numpy(part.kernel) + to_numpy(part.bias), -bound, bound).reshape(2, 6, -1, 4)
         for part in (layer.query, layer.key, layer.value)
     )
     mixed, weights = np.zeros((2, 6, 4, 4)), np.zeros((2, 4, 6, 6))
@@ -39,7 +46,9 @@ def defined(layer, mask=None):
                     seen &= mask[example].astype(bool)
                 if not seen.any():
                     continue
-                scores = key[example, seen, group] @ query[example, token, head] / np.sqrt(4)
+                scores = key[example, seen, group] @ query[example, token, head] * scale
+                if layer.alibi is not None:  # Press et al., 2021, section 3: four heads, the flattest falls by 2 ** -8
+                    scores -= 4.0 ** -(head + 1) * distances(seen, token, layer.alibi.get("skip_masked"))
                 shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
                 weights[example, head, token, seen] = shares
                 mixed[example, token, head] = shares @ value[example, seen, group]
@@ -58,7 +67,37 @@ def test_the_definition(kv_heads, window, mask):
     np.testing.assert_allclose(found[rows], weights.transpose(0, 2, 1, 3)[rows], atol=1e-5)
 
 
-@pytest.mark.parametrize("fields", [{"kv_heads": 2}, {"window": 3}, {"kv_heads": 1, "rotary": {"base": 50.0}}])
+HOLES = np.array([[0, 1, 0, 1, 1, 1], [1, 1, 1, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("skip_masked", [False, True])
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_linear_biases(kv_heads, skip_masked):
+    layer = attention(kv_heads=kv_heads, alibi={"skip_masked": skip_masked}, clip=1.5, scale=0.3)
+    rows = HOLES.astype(bool)
+    out, weights = defined(layer, HOLES)
+    np.testing.assert_allclose(to_numpy(layer(X, mask=HOLES))[rows], out[rows], atol=2e-5, rtol=1e-4)
+    found = to_numpy(layer.attention_weights(X, mask=HOLES)).transpose(0, 2, 1, 3)
+    np.testing.assert_allclose(found[rows], weights.transpose(0, 2, 1, 3)[rows], atol=1e-5)
+    out, _ = defined(layer)
+    np.testing.assert_allclose(to_numpy(layer(X)), out, atol=2e-5, rtol=1e-4)
+
+
+def test_slopes_of_heads():
+    """Press et al., 2021, section 3, for 8 heads; for 12 and 5 the authors' code takes heads of twice as many."""
+    np.testing.assert_allclose(layers.LinearBiases(8).slopes, [2.0**-i for i in range(1, 9)])
+    between = [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5]
+    np.testing.assert_allclose(layers.LinearBiases(12).slopes, [*(2.0**-i for i in range(1, 9)), *between], rtol=1e-6)
+    np.testing.assert_allclose(layers.LinearBiases(5).slopes, [0.25, 0.0625, 2**-6, 2**-8, 0.5])
+    np.testing.assert_allclose(layers.LinearBiases(4, most=16).slopes, [2**-4, 2**-8, 2**-12, 2**-16])
+    np.testing.assert_allclose(layers.LinearBiases(1).slopes, [2**-8])
+    with pytest.raises(ShapeError, match="1 head or more"):
+        layers.LinearBiases(0)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"kv_heads": 2, "alibi": {}}, {"kv_heads": 2}, {"window": 3}, {"kv_heads": 1, "rotary": {"base": 50.0}}]
+)
 def test_through_the_cache(fields):
     """Three tokens at once, then one after the other, in a cache with places to spare."""
     layer = attention(**fields)

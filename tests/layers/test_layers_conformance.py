@@ -60,7 +60,15 @@ ROWS = [
         lambda **k: layers.CausalSelfAttention(4, 2, kv_heads=2, bias=True, window=3, rotary={"base": 90.0}, **k),
         (5, 6),
     ),
+    Row("linear_biases", lambda **k: layers.LinearBiases(3, skip_masked=True, **k), [(5, 2), (5,)], spread=True),
+    Row(
+        "causal_self_attention_with_biases",
+        lambda **k: layers.CausalSelfAttention(3, 2, alibi={"skip_masked": True}, clip=0.9, scale=0.4, **k),
+        (5, 6),
+    ),
     Row("decoder_block", lambda **k: layers.DecoderBlock(2, **k), (5, 4), blind="key/bias"),
+    Row("post_norm_decoder_block", lambda **k: layers.PostNormDecoderBlock(2, **k), (5, 4), blind="key/bias"),
+    Row("normalized_shortcut_block", lambda **k: layers.NormalizedShortcutBlock(2, **k), (5, 4), blind="key/bias"),
     Row(
         "decoder_block_of_llama",
         lambda **k: layers.DecoderBlock(
@@ -76,6 +84,36 @@ ROWS = [
         ),
         (5, 4),
     ),
+    Row("elman_cell", lambda **k: keras.layers.RNN(layers.ElmanCell(4, **k), **k), (5, 3)),
+    Row(
+        "long_short_term_memory_cell", lambda **k: keras.layers.RNN(layers.LongShortTermMemoryCell(4, **k), **k), (5, 3)
+    ),
+    Row("gated_recurrent_cell", lambda **k: keras.layers.RNN(layers.GatedRecurrentCell(4, **k), **k), (5, 3)),
+    Row("recurrent_stack", lambda **k: layers.RecurrentStack(3, kind="lstm", bidirectional=True, **k), (4, 3)),
+    Row("bahdanau_attention", lambda **k: layers.BahdanauAttention(5, **k), [(2, 4), (3, 6)], spread=True),
+    Row("luong_attention", lambda **k: layers.LuongAttention("concat", **k), [(2, 4), (3, 6)], spread=True),
+    Row("luong_attention_general", lambda **k: layers.LuongAttention("general", **k), [(4,), (3, 6)], spread=True),
+    Row("causal_depthwise_conv1d", lambda **k: layers.CausalDepthwiseConv1D(3, **k), (5, 4)),
+    Row("diagonal_state_space", lambda **k: layers.DiagonalStateSpace(4, **k), (5, 3)),
+    Row(
+        "diagonal_state_space_real",
+        lambda **k: layers.DiagonalStateSpace(3, initial="real", discretization="bilinear", **k),
+        (5, 3),
+    ),
+    Row("s4d_mixer", lambda **k: layers.S4DMixer(4, initial="inv", **k), (5, 4)),
+    Row("gated_rms_normalization", lambda **k: layers.GatedRMSNormalization(2, **k), [(3, 4), (3, 4)], spread=True),
+    Row("mamba_mixer", lambda **k: layers.MambaMixer(states=3, rank=2, bias=True, **k), (5, 4)),
+    Row("mamba2_mixer", lambda **k: layers.Mamba2Mixer(4, 2, states=3, groups=2, chunk=2, **k), (5, 4)),
+    Row("state_space_block", lambda **k: layers.StateSpaceBlock(layers.S4DMixer(4, **k), **k), (5, 4)),
+    Row("post_norm_block", lambda **k: layers.PostNormBlock(2, **k), (5, 4), blind="key/bias"),
+    Row(
+        "disentangled_attention",
+        lambda **k: layers.DisentangledAttention(2, 3, relative=False, **k),
+        (5, 4),
+        "key/bias",
+    ),
+    Row("disentangled_block", lambda **k: layers.DisentangledBlock(2, relative=False, key_bias=False, **k), (5, 4)),
+    Row("token_convolution", lambda **k: layers.TokenConvolution(3, **k), [(5, 4), (5, 4)], spread=True),
     Row("layer_scale", lambda **k: layers.LayerScale(0.5, axis=1, **k), (3, 4)),
     Row("patch_tokens", lambda **k: layers.PatchTokens((2, 2), distillation_token=True, **k), (3, 2, 4)),
     Row("token_pooling", lambda **k: layers.TokenPooling(None, skip=1, **k), (3, 4)),
@@ -151,4 +189,5 @@ def test_jit(row):
 
 def test_every_public_layer_has_a_row():
     public = {name for name in layers.__all__ if issubclass(getattr(layers, name), keras.layers.Layer)}
-    assert {type(row.make()).__name__ for row in ROWS} == public
+    made = [row.make() for row in ROWS]
+    assert {type(getattr(layer, "cell", layer)).__name__ for layer in made} == public

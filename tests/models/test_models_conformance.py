@@ -107,6 +107,33 @@ def text_model(kind, output, **fields):
     return make
 
 
+def translator(dtype=None):
+    """Called on numbers that stand for tokens: what is read, its mask, what is written."""
+    with_policy(dtype)
+    try:
+        sizes = {"source_vocabulary": 9, "target_vocabulary": 9, "embedding": 4, "width": 6}
+        inputs = [keras.Input((5,)), keras.Input((3,))]
+        source, target = (
+            keras.ops.cast(keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(part)), 8), "int32")
+            for part in inputs
+        )
+        model = models.RecurrentTranslator(sizes, name="inner")
+        return keras.Model(inputs, model({"source_ids": source, "target_ids": target})["logits"])
+    finally:
+        with_policy("float32")
+
+
+def frames(dtype=None):
+    """Frames to logits, whose lengths are left out."""
+    with_policy(dtype)
+    try:
+        sizes = {"features": 6, "classes": 4, "widths": (2, 3), "kernels": ((3, 3), (3, 3)), "units": 4, "depth": 1}
+        inputs = keras.Input((5, 6))
+        return keras.Model(inputs, models.CRNN(sizes, name="inner")(inputs)["logits"])
+    finally:
+        with_policy("float32")
+
+
 def dit(dtype=None):
     """Called on a list; two blocks that embed time and class themselves."""
     with_policy(dtype)
@@ -136,6 +163,9 @@ def unet(kind, *, context=(), **fields):
 
 PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {"down": ("plain", "cross")}
 SMALL_CLIP = {"heads": 2, "hidden": 12, "projection": 6, "projected": True, "end": 2}
+SMALL_ENCODER = {"heads": 2, "hidden": 12, "head": "masked_lm"}
+DISTANCES = {"relative": True, "terms": ("c2p", "p2c"), "buckets": 4, "distance_norm": True, "convolution": 3}
+SMALL_MAMBA2 = {"states": 3, "head_width": 4, "groups": 2, "chunk": 3, "bias": True}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
 SMALL_ALEXNET = {"widths": (4, 5, 6, 5, 4), "hidden": (7,), "pool": 2, "local_response": True, "dropout": 0.0}
@@ -153,6 +183,23 @@ ROWS = [
     Row("clip_text", text_model(models.CLIPTextModel, "text_embeds", **SMALL_CLIP), (5,), blind=r"key/bias"),
     Row("gpt2", text_model(models.GPT2, "logits", heads=2), (5,), blind=r"key/bias"),
     Row("llama", text_model(models.Llama, "logits", heads=4, kv_heads=2, hidden=6), (5,)),
+    Row("openai_gpt", text_model(models.OpenAIGPT, "logits", heads=2), (5,), blind=r"key/bias"),
+    Row("bloom", text_model(models.Bloom, "logits", heads=2), (5,), blind=r"key/bias"),
+    Row("mpt", text_model(models.MPT, "logits", heads=2, clip=0.5), (5,)),
+    Row("seq2seq_rnn", translator, [(5,), (3,)]),
+    Row("crnn", frames, (5, 6)),
+    Row("s4d", text_model(models.S4D, "logits", states=4), (5,)),
+    Row("mamba", text_model(models.Mamba, "logits", states=4, rank=3, bias=True), (5,)),
+    Row("mamba2", text_model(models.Mamba2, "logits", **SMALL_MAMBA2), (5,)),
+    Row("recurrent_lm", text_model(models.RecurrentLM, "logits"), (5,)),
+    Row("bert", text_model(models.Bert, "logits", **SMALL_ENCODER), (5,), blind=r"key/bias"),
+    Row("albert", text_model(models.Albert, "logits", **SMALL_ENCODER, embedding=6), (5,), blind=r"key/bias"),
+    Row(
+        "deberta_v2",
+        text_model(models.DebertaV2, "logits", **SMALL_ENCODER, **DISTANCES),
+        (5,),
+        blind=r"distance_key/bias",  # it shifts every score of a query alike
+    ),
     Row("dit", dit, [(6, 4, 2), (), 5], blind=r"key/bias"),
     Row("densenet", family(models.densenet, (5, 6, 2), **SMALL_DENSENET), (5, 6, 2)),
     Row("mlp", family(models.mlp, (3, 4, 2), width=6, norm="batch", dropout=0.0), (3, 4, 2)),
@@ -164,6 +211,9 @@ ROWS = [
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
+    Row("roberta", text_model(models.Roberta, "logits", **{**SMALL_ENCODER, "positions": 8}), (5,), blind=r"key/bias"),
+    Row("distilbert", text_model(models.DistilBert, "logits", **SMALL_ENCODER), (5,), blind=r"key/bias"),
+    Row("deberta", text_model(models.Deberta, "logits", **SMALL_ENCODER, relative=True, terms=("c2p",)), (5,)),
     Row("alexnet", family(models.alexnet, (63, 64, 1), **SMALL_ALEXNET), (63, 64, 1)),
     Row("lenet", family(models.lenet, (9, 8, 2), **SMALL_LENET), (9, 8, 2)),
     Row("mlp_of_vectors", family(models.mlp, (5,), width=6, norm="layer", dropout=0.0), (5,)),

@@ -87,7 +87,7 @@ def test_folders_that_lack_something(tmp_path):
     write_safetensors(tmp_path / "model.safetensors", {"a": np.ones(1, "float32")})
     with pytest.raises(WeightsError, match="no tensor embedder"):
         kerasarch.from_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "config.json").write_text('{"model_type": "longformer"}')
     with pytest.raises(WeightsError, match=r"not built here \(tensors a, ...\). Families: resnet, mobilenet_v2"):
         kerasarch.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{")

@@ -1,0 +1,182 @@
+"""``kerasarch generate RUN|FOLDER``: texts that go on, from the model of a run or from public weights."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasarch.commands import console
+from kerasarch.commands.opening import start
+from kerasarch.commands.run_argument import RunName, model_options
+from kerasarch.errors import UsageError
+
+STREAMED = 8
+"""Tokens that are drawn between two looks at them where a person is watching."""
+
+
+@click.command(short_help="Go on with a text, by a language model")
+@click.argument("model", metavar="RUN|FOLDER", type=RunName())
+@click.option("--prompt", "prompts", metavar="TEXT", multiple=True, help="Text to go on with; may be repeated.")
+@click.option(
+    "--prompts",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File with a prompt a line.",
+)
+@click.option("--new", type=int, default=200, show_default=True, metavar="N", help="Tokens to draw a prompt, at most.")
+@click.option("--n", "count", type=int, default=1, show_default=True, help="Texts to draw of each prompt.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same texts.")
+@click.option(
+    "--temperature",
+    type=float,
+    metavar="NUMBER",
+    help="What logits are divided by; 0 takes the most probable token.  [default: 0.8]",
+)
+@click.option("--top-k", type=int, metavar="N", help="Draw from so many of the most probable tokens.")
+@click.option("--top-p", type=float, metavar="NUMBER", help="Draw from the most probable tokens of this probability.")
+@click.option(
+    "--min-p", type=float, metavar="NUMBER", help="Draw from tokens at least this part as probable as the best."
+)
+@click.option(
+    "--repetition-penalty", type=float, metavar="NUMBER", help="Above 1 makes tokens rarer that the text has already."
+)
+@click.option("--beams", type=int, metavar="N", help="Search for the most probable text with so many candidates.")
+@click.option(
+    "--length-penalty", type=float, metavar="NUMBER", help="Of --beams: above 0 favours long texts.  [default: 1]"
+)
+@click.option("--stop", metavar="TEXT", multiple=True, help="Text that ends what is drawn; may be repeated.")
+@click.option("--dtype", metavar="NAME", help="Of a folder's model: float32, bfloat16, mixed_bfloat16, ...")
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: prompts and texts.")
+def command(
+    model: str,
+    prompts: tuple[str, ...],
+    file: Path | None,
+    new: int,
+    count: int,
+    seed: int,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    min_p: float | None,
+    repetition_penalty: float | None,
+    beams: int | None,
+    length_penalty: float | None,
+    stop: tuple[str, ...],
+    dtype: str | None,
+    backend: str | None,
+    runs: Path,
+    as_json: bool,
+) -> None:
+    """Go on with texts.
+
+    RUN|FOLDER is a run of a language model (its folder, its short id, latest, or RECIPE/latest), a folder of weights in
+    Hugging Face layout with its tokenizer, or hf:ORG/NAME. One text is shown while it is drawn.
+    """
+    given = read_prompts(prompts, file)
+    for name, value, least in (("new", new, 1), ("n", count, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UsageError(f"--{name}: received {value}, expected a whole number from {least} on.")
+    drawing = {
+        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+    }  # fmt: skip
+    chosen = {name: value for name, value in drawing.items() if value is not None}
+    check_search(beams, length_penalty, chosen, count)
+    from kerasarch.runs.text_model import open_text_model, run_of
+
+    folder = run_of(model, runs)
+    start(backend or (folder.run.get("backend") if folder is not None else None))
+    language, tokenizer = open_text_model(model, folder, dtype=dtype)
+    generate = generator_of(language, tokenizer, chosen, beams, length_penalty, stop)
+    rows = [prompt for prompt in given for _ in range(count)]
+    if len(rows) == 1 and not as_json and beams is None:
+        with Shown(rows[0]) as shown:
+            text = generate(rows, new, watch=lambda texts: shown(texts[0]), seed=seed, slide=True)[0]
+            shown(text)
+        return
+    texts = generate(rows, new) if beams else generate(rows, new, seed=seed, slide=True)
+    if as_json:
+        console.say_json([{"prompt": prompt, "text": text} for prompt, text in zip(rows, texts, strict=True)])
+        return
+    console.say("\n\n".join(f"{prompt}{text}" for prompt, text in zip(rows, texts, strict=True)))
+
+
+def read_prompts(prompts: Sequence[str], file: Path | None) -> list[str]:
+    """Return what is to be gone on with.
+
+    Raises:
+        UsageError: There is nothing, or no such file.
+    """
+    given = list(prompts)
+    if file is not None:
+        try:
+            given += [line for line in file.read_text(encoding="utf-8").splitlines() if line]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--prompts: {file} cannot be read ({error}).") from error
+    if not given:
+        raise UsageError("there is nothing to go on with. Give a text: --prompt TEXT.")
+    return given
+
+
+def check_search(beams: int | None, length_penalty: float | None, chosen: dict[str, Any], count: int) -> None:
+    """Refuse options that have no meaning together.
+
+    Raises:
+        UsageError: Draws and a search are asked for at once, or a number is out of its range.
+    """
+    if beams is None:
+        if length_penalty is not None:
+            raise UsageError("--length-penalty is for --beams, which is not given.")
+        return
+    if beams < 1:
+        raise UsageError(f"--beams: received {beams}, expected a whole number from 1 on.")
+    if chosen or count > 1:
+        name = next(iter(chosen), "n").replace("_", "-")
+        raise UsageError(f"--{name} and --beams exclude each other: a search does not draw. Leave one of them out.")
+
+
+def generator_of(
+    language: Any,
+    tokenizer: Any,
+    chosen: dict[str, Any],
+    beams: int | None,
+    length_penalty: float | None,
+    stop: Sequence[str],
+) -> Any:
+    """Return what goes on with texts."""
+    from kerasarch.generation import BeamSearch, TextGenerator, TokenChoice, TokenDecoder
+
+    if beams is None:
+        choice = TokenChoice(**{"temperature": 0.8, **chosen})
+        return TextGenerator(TokenDecoder(language, choice=choice, chunk=STREAMED), tokenizer, stop=stop)
+    search = BeamSearch(language, beams=beams, length_penalty=1.0 if length_penalty is None else length_penalty)
+    return TextGenerator(lambda rows, new, **_: [found[0].tokens for found in search(rows, new)], tokenizer, stop=stop)
+
+
+class Shown:
+    """Prints a prompt, what is new of a text that grows behind it, and the end of the line.
+
+    Args:
+        prompt: What it begins with.
+    """
+
+    def __init__(self, prompt: str):
+        self.prompt, self.length = prompt, 0
+
+    def __enter__(self) -> Callable[[str], None]:
+        sys.stdout.write(self.prompt)
+        sys.stdout.flush()
+        return self.show
+
+    def show(self, text: str) -> None:
+        """Print what comes after the part that is there already."""
+        sys.stdout.write(text[self.length :])
+        sys.stdout.flush()
+        self.length = max(self.length, len(text))
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.write("\n")

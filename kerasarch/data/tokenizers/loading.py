@@ -1,0 +1,37 @@
+"""The tokenizer of a folder, whichever it is."""
+
+from pathlib import Path
+
+from kerasarch.data.tokenizers.byte_tokenizer import ByteTokenizer
+from kerasarch.data.tokenizers.character_tokenizer import CharacterTokenizer
+from kerasarch.data.tokenizers.piece_tokenizer import FILE, PieceTokenizer, read_json
+from kerasarch.data.tokenizers.sentence_piece_tokenizer import FILES, SentencePieceTokenizer
+from kerasarch.data.tokenizers.tokenizer import CONFIG, Tokenizer
+from kerasarch.errors import WeightsError
+
+
+def load_tokenizer(folder: str | Path) -> Tokenizer:
+    """Read the tokenizer of a folder in Hugging Face layout, or of one that `Tokenizer.write` wrote.
+
+    The files decide: ``tokenizer.json``, a file of ``sentencepiece``, ``vocab.json`` with ``merges.txt``, or
+    ``vocab.txt``; an alphabet or bytes where ``tokenizer_config.json`` says so.
+
+    Args:
+        folder: The folder, which may hold a model's weights too.
+
+    Raises:
+        WeightsError: There is no tokenizer in it, or a file is damaged.
+        DependencyError: A package is missing: ``tokenizers`` or ``sentencepiece``.
+    """
+    folder = Path(folder)
+    config = read_json(folder / CONFIG)
+    kind = config.get("tokenizer_class")
+    if kind == CharacterTokenizer.__name__:
+        return CharacterTokenizer(config["characters"])
+    if kind == ByteTokenizer.__name__:
+        return ByteTokenizer(config["special"])
+    if not (folder / FILE).is_file() and any((folder / name).is_file() for name in FILES):
+        return SentencePieceTokenizer.from_folder(folder)
+    if not folder.is_dir():
+        raise WeightsError(f"{folder}: there is no such folder.")
+    return PieceTokenizer.from_folder(folder)

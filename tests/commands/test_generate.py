@@ -1,0 +1,108 @@
+"""``kerasarch generate``: texts that go on, from runs and folders, and what is refused."""
+
+import json
+import os
+
+import keras
+import pytest
+from click.testing import CliRunner
+
+import kerasarch
+from kerasarch import models
+from kerasarch.commands.program import program
+from kerasarch.data import ByteTokenizer, CharacterTokenizer
+from kerasarch.generation import TextGenerator, TokenChoice, TokenDecoder
+from kerasarch.runs.folder import MODEL, TOKENIZER, RunFolder
+
+LETTERS = "abcdefgh \n"
+SIZES = {"width": 8, "depth": 1, "heads": 2, "hidden": 8, "start": None, "end": None}
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(1)
+    made = models.gpt2(**SIZES, vocabulary=len(LETTERS), positions=16)
+    for variable in made.weights:
+        if len(variable.shape) == 2:
+            variable.assign(keras.random.normal(variable.shape, seed=len(variable.path)))
+    return made
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    run = RunFolder.create(tmp_path / "runs", "char-gpt", {"backend": os.environ["KERAS_BACKEND"]}, {})
+    run.update(status="finished")
+    model.save(run.path / MODEL)
+    CharacterTokenizer(LETTERS).write(run.path / TOKENIZER)
+    return run
+
+
+@pytest.fixture
+def generate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(program, ["generate", *map(str, words)])
+
+
+def expected(model, prompt, new, **choice):
+    decoder = TokenDecoder(model, choice=TokenChoice(**{"temperature": 0.8, **choice}), chunk=8)
+    return TextGenerator(decoder, CharacterTokenizer(LETTERS))([prompt], new, seed=3, slide=True)[0]
+
+
+def test_a_run_goes_on_with_texts(folder, generate, model, tmp_path):
+    done = generate("latest", "--prompt", "abc", "--new", 20, "--seed", 3, "--top-k", 4)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "abc" + expected(model, "abc", 20, top_k=4) + "\n"
+    (tmp_path / "lines.txt").write_text("b\n\nc\n")
+    many = generate(folder.id, "--prompt", "abc", "--prompts", "lines.txt", "--n", 2, "--new", 5, "--seed", 3, "--json")
+    found = json.loads(many.stdout)
+    assert [one["prompt"] for one in found] == ["abc", "abc", "b", "b", "c", "c"]
+    assert found[0]["text"] == expected(model, "abc", 5)
+    assert found[0]["text"] != found[1]["text"]
+    stopped = generate("latest", "--prompt", "abc", "--new", 20, "--seed", 3, "--stop", found[0]["text"][2], "--json")
+    text = json.loads(stopped.stdout)[0]["text"]
+    assert text == found[0]["text"][: found[0]["text"].index(found[0]["text"][2])]
+
+
+def test_a_folder_of_weights(tmp_path, generate):
+    pytest.importorskip("safetensors")
+    model = models.gpt2(**SIZES, vocabulary=256, positions=16)
+    kerasarch.to_pretrained(model, tmp_path / "gpt2")
+    ByteTokenizer().write(tmp_path / "gpt2")
+    backend = os.environ["KERAS_BACKEND"]
+    greedy = generate("gpt2", "--prompt", "ab", "--new", 4, "--temperature", 0, "--json", "--backend", backend)
+    assert greedy.exit_code == 0, greedy.output
+    beam = generate("gpt2", "--prompt", "ab", "--new", 4, "--beams", 1, "--json", "--backend", backend)
+    assert json.loads(beam.stdout) == json.loads(greedy.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "--prompt TEXT"),
+        (("--prompt", "a", "--new", 0), "--new: received 0"),
+        (("--prompt", "a", "--beams", 2, "--top-k", 3), "--top-k and --beams"),
+        (("--prompt", "a", "--beams", 2, "--n", 3), "--n and --beams"),
+        (("--prompt", "a", "--beams", 0), "--beams: received 0"),
+        (("--prompt", "a", "--length-penalty", 2), "--length-penalty is for --beams"),
+        (("--prompt", "a", "--dtype", "bfloat16"), "--dtype is for folders"),
+        (("--prompt", "a", "--temperature", -1), "temperature must be"),
+        (("--prompt", "xyz"), "'x' is not among"),
+        (("--prompts", "nowhere.txt"), "nowhere.txt cannot be read"),
+    ],
+)
+def test_what_is_refused(folder, generate, words, message):
+    done = generate("latest", *words)
+    assert done.exit_code in (1, 2)
+    assert message in " ".join(done.stderr.split())
+
+
+def test_runs_without_a_text_model(folder, generate, tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(folder.path / MODEL)
+    done = generate("latest", "--prompt", "a")
+    assert "no language model" in " ".join(done.stderr.split())
+    (folder.path / TOKENIZER / "tokenizer_config.json").unlink()
+    (folder.path / TOKENIZER).rmdir()
+    done = generate("latest", "--prompt", "a")
+    assert "has no model.keras with a tokenizer" in " ".join(done.stderr.split())
+    done = generate("nothing", "--prompt", "a")
+    assert "hf:ORG/NAME" in " ".join(done.stderr.split())
