@@ -37,7 +37,7 @@ def measure(backend: str, options: argparse.Namespace) -> dict:
     from kerasarch.training import LanguageOptions
 
     keras.utils.set_random_seed(options.seed)
-    details = LanguageOptions(steps=options.steps)
+    details = LanguageOptions(steps=options.steps, warmup=min(100, options.steps // 2))
     corpus = load_corpus(options.data)
     tokenizer = CharacterTokenizer.learn([corpus.train, corpus.validation])
     train, held_out = (np.array(tokenizer.encode(part)) for part in (corpus.train, corpus.validation))

@@ -16,14 +16,17 @@ from torch.utils import _pytree as pytree
 
 BEFORE = 2
 """Calls with the same shapes before one is recorded, which takes as long as a hundred small ones."""
+SHAPES = 8
+"""Kinds of batches that are kept in mind."""
 logger = logging.getLogger("kerasarch")
 
 
 def predictor(model: keras.Model) -> Callable[[Any], Any]:
     """Return ``model.predict_on_batch`` for batches whose shapes come many times.
 
-    What is recorded are the operations on tensors: a model that looks at their values, or draws random numbers, is
-    called as it is. Assignments to its variables count, wherever they are made.
+    What is recorded are the operations on tensors. The record is held against the model on other numbers: one that
+    looks at values, or draws random numbers, is called as it is. Assignments to its variables count, wherever they are
+    made; a change of its Python attributes does not.
 
     Args:
         model: A built model.
@@ -33,14 +36,16 @@ def predictor(model: keras.Model) -> Callable[[Any], Any]:
     """
     calls: dict[Any, int] = {}
     records: dict[Any, Any] = {}
+    known: list[Any] = []
 
     def predict(batch: Any) -> Any:
         leaves, structure = pytree.tree_flatten(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
-        key = (
-            str(structure),
-            tuple((leaf.shape, leaf.dtype) for leaf in leaves),
-            tuple(id(variable._value) for variable in model.variables),
-        )
+        key = (str(structure), tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+        tensors = [id(variable._value) for variable in model.variables]
+        if tensors != known or len(calls) > SHAPES:  # what is recorded holds on to the tensors that it was made with
+            known[:] = tensors
+            calls.clear()
+            records.clear()
         calls[key] = calls.get(key, 0) + 1
         with torch.no_grad():
             if calls[key] == BEFORE + 1:
@@ -61,13 +66,17 @@ def _record(model: keras.Model, leaves: list[Any], structure: Any) -> Callable[[
         outer.append(found)
         return out
 
-    seeds = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
-    before = [keras.ops.convert_to_numpy(seed).tolist() for seed in seeds]
+    others = [leaf * 0.7 + 0.1 if leaf.is_floating_point() else leaf for leaf in leaves]
     try:
         graph = make_fx(run)(*leaves)
+        same = all(_close(*pair) for pair in zip(graph(*others), run(*others), strict=True))
     except (RuntimeError, TypeError, NotImplementedError) as error:
         logger.debug("%s is called as it is: %s", model.name, error)
         return None
-    if before != [keras.ops.convert_to_numpy(seed).tolist() for seed in seeds]:
-        return None  # it draws numbers, which a record would repeat
-    return lambda leaves: pytree.tree_unflatten(graph(*leaves), outer[0])
+    return (lambda leaves: pytree.tree_unflatten(graph(*leaves), outer[0])) if same else None
+
+
+def _close(one: Any, other: Any) -> bool:
+    """Whether tensors agree but for rounding, which differs where a kernel adds up in another order."""
+    size = other.abs().max() if other.numel() else 0.0
+    return torch.allclose(one.float(), other.float(), rtol=0.0, atol=float(1e-3 * size), equal_nan=True)

@@ -28,7 +28,7 @@ STREAMED = 8
 )
 @click.option("--new", type=int, default=200, show_default=True, metavar="N", help="Tokens to draw a prompt, at most.")
 @click.option("--n", "count", type=int, default=1, show_default=True, help="Texts to draw of each prompt.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same texts.")
+@click.option("--seed", type=int, metavar="N", help="Same seed, same texts.  [default: 0]")
 @click.option(
     "--temperature",
     type=float,
@@ -57,7 +57,7 @@ def command(
     file: Path | None,
     new: int,
     count: int,
-    seed: int,
+    seed: int | None,
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
@@ -77,7 +77,7 @@ def command(
     Hugging Face layout with its tokenizer, or hf:ORG/NAME. One text is shown while it is drawn.
     """
     given = read_prompts(prompts, file)
-    for name, value, least in (("new", new, 1), ("n", count, 1), ("seed", seed, 0)):
+    for name, value, least in (("new", new, 1), ("n", count, 1), ("seed", seed or 0, 0)):
         if value < least:
             raise UsageError(f"--{name}: received {value}, expected a whole number from {least} on.")
     drawing = {
@@ -85,7 +85,8 @@ def command(
         "repetition_penalty": repetition_penalty,
     }  # fmt: skip
     chosen = {name: value for name, value in drawing.items() if value is not None}
-    check_search(beams, length_penalty, chosen, count)
+    check_search(beams, length_penalty, [*chosen, *(["seed"] if seed is not None else [])], count)
+    seed = seed or 0
     from kerasarch.runs.text_model import open_text_model, run_of
 
     folder = run_of(model, runs)
@@ -122,7 +123,7 @@ def read_prompts(prompts: Sequence[str], file: Path | None) -> list[str]:
     return given
 
 
-def check_search(beams: int | None, length_penalty: float | None, chosen: dict[str, Any], count: int) -> None:
+def check_search(beams: int | None, length_penalty: float | None, chosen: Sequence[str], count: int) -> None:
     """Refuse options that have no meaning together.
 
     Raises:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kerasarch.data.batching import Batches, batches
     from kerasarch.data.captions import CaptionedPictures, load_captioned, read_captions
     from kerasarch.data.corpus import Corpus, load_corpus
+    from kerasarch.data.labelled_texts import LabelledTexts, TextSplits, load_labelled_texts
     from kerasarch.data.load import load_images
     from kerasarch.data.pair_folders import read_domains, read_pairs, read_pictures
     from kerasarch.data.pair_sources import MadePairs, PairSource, StoredPairs, SwappedPairs
@@ -40,6 +41,7 @@ _HOMES = {
     "Corpus": "corpus",
     "ImageSource": "source",
     "ImageSplits": "splits",
+    "LabelledTexts": "labelled_texts",
     "MadePairs": "pair_sources",
     "PairBatches": "pairs",
     "PairSource": "pair_sources",
@@ -48,6 +50,7 @@ _HOMES = {
     "SentencePieceTokenizer": "tokenizers",
     "StoredPairs": "pair_sources",
     "SwappedPairs": "pair_sources",
+    "TextSplits": "labelled_texts",
     "TokenPassages": "token_windows",
     "TokenWindows": "token_windows",
     "Tokenizer": "tokenizers",
@@ -55,6 +58,7 @@ _HOMES = {
     "load_captioned": "captions",
     "load_corpus": "corpus",
     "load_images": "load",
+    "load_labelled_texts": "labelled_texts",
     "load_tokenizer": "tokenizers",
     "pair_batches": "pairs",
     "read_captions": "captions",
@@ -74,6 +78,7 @@ __all__ = [
     "Corpus",
     "ImageSource",
     "ImageSplits",
+    "LabelledTexts",
     "MadePairs",
     "PairBatches",
     "PairSource",
@@ -82,6 +87,7 @@ __all__ = [
     "SentencePieceTokenizer",
     "StoredPairs",
     "SwappedPairs",
+    "TextSplits",
     "TokenPassages",
     "TokenWindows",
     "Tokenizer",
@@ -89,6 +95,7 @@ __all__ = [
     "load_captioned",
     "load_corpus",
     "load_images",
+    "load_labelled_texts",
     "load_tokenizer",
     "pair_batches",
     "read_captions",

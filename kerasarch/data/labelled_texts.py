@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import difflib
+import io
 import json
+import logging
 import re
 import sysconfig
 from collections import Counter
@@ -16,6 +18,7 @@ from kerasarch.data.corpus import read_text
 from kerasarch.data.splits import check_fractions, stratified
 from kerasarch.errors import DataError, UsageError
 
+logger = logging.getLogger("kerasarch")
 BUNDLED = ("modules",)
 MODULES = ("argparse", "ast", "doctest", "inspect", "pickle", "tarfile", "typing", "zipfile")
 """Modules of the standard library whose lines are the bundled data."""
@@ -136,6 +139,10 @@ def _read(source: str, seed: int, offline: bool) -> tuple[str, dict[str, Pairs]]
         from kerasarch.data.tfds_texts import read_tfds_texts
 
         parts = read_tfds_texts(source, offline=offline)
+        for part in [part for part in parts if part != "train"]:
+            if not all(set(row) & set(LABEL_COLUMNS) for row in parts[part]):
+                logger.warning("%s: the split %s has texts without a class and is left out.", source, part)
+                del parts[part]
         return source, {part: [_pair(row, source) for row in rows] for part, rows in parts.items()}
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() in TABLES:
@@ -155,15 +162,15 @@ def _folder(path: Path) -> dict[str, Pairs]:
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     folders = [entry for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if entry.is_file()]
-    by_part = {part: entry for entry in folders if (part := _part_of(entry.name))}
+    by_part = _by_part(folders)
     if by_part:
-        return {part: _classes(entry) for part, entry in by_part.items()}
+        return {part: [pair for entry in entries for pair in _classes(entry)] for part, entries in by_part.items()}
     if any(next(folder.glob("*.txt"), None) for folder in folders):
         return {"train": _classes(path)}
     for reader, kinds in ((_table, TABLES), (_labelled_lines, (".txt",))):
-        chosen = {part: file for file in files if file.suffix in kinds and (part := _part_of(file.stem))}
+        chosen = _by_part([file for file in files if file.suffix.lower() in kinds])
         if chosen:
-            return {part: reader(file) for part, file in chosen.items()}
+            return {part: [pair for file in found for pair in reader(file)] for part, found in chosen.items()}
     suffixed = [file for file in files if file.suffix and file.suffix not in (*TABLES, ".txt", ".md")]
     if len({file.suffix for file in suffixed}) > 1:
         return {
@@ -179,6 +186,15 @@ def _part_of(name: str) -> str | None:
     """Return the part that a name speaks of: that of one of its words."""
     words = re.split(r"[^a-z]+", name.lower())
     return next((part for part, names in PARTS.items() if set(names) & set(words)), None)
+
+
+def _by_part(entries: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return the files or folders of each part; a part may be in several."""
+    found: dict[str, list[Path]] = {}
+    for entry in entries:
+        if part := _part_of(entry.name):
+            found.setdefault(part, []).append(entry)
+    return found
 
 
 def _classes(path: Path) -> Pairs:
@@ -206,16 +222,18 @@ def _labelled_lines(file: Path) -> Pairs:
 
 
 def _table(file: Path) -> Pairs:
-    if file.suffix == ".jsonl":
+    if file.suffix.lower() == ".jsonl":
         try:
             rows = [json.loads(line) for line in _lines(file) if line.strip()]
         except ValueError as error:
             raise DataError(f"{file}: a line is no JSON ({error}).") from error
     else:
-        tabs = file.suffix == ".tsv"
+        tabs = file.suffix.lower() == ".tsv"
         # Tables with tabs have quotation marks as part of the text.
         reader = csv.DictReader(
-            _lines(file), delimiter="\t" if tabs else ",", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+            io.StringIO(read_text(file), newline=""),
+            delimiter="\t" if tabs else ",",
+            quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         )
         rows = list(reader)
     return [_pair(row, str(file)) for row in rows]

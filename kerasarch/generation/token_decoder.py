@@ -124,9 +124,11 @@ class TokenDecoder:
         if self.choice.repetition_penalty != 1:
             state["seen"] = self._seen(whole)
         for start in range(0, new, self.chunk):
-            uniform = np.stack([rng.random(self.chunk, dtype="float32") for rng in draws])
+            drawn = min(self.chunk, new - start)
+            uniform = np.zeros((len(texts), self.chunk), "float32")
+            uniform[:, :drawn] = [rng.random(drawn, dtype="float32") for rng in draws]
             tokens, state = self._draw(state, uniform)
-            yield np.asarray(ops.convert_to_numpy(tokens))[:, : new - start]
+            yield np.asarray(ops.convert_to_numpy(tokens))[:, :drawn]
 
     def _seen(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
         seen = np.zeros((len(prompts), self.model.config.vocabulary), bool)

@@ -20,7 +20,8 @@ class BahdanauAttention(ContentAttention):
         **kwargs: Passed to ``keras.layers.Layer``.
 
     Shapes:
-        As [`ContentAttention`][kerasarch.layers.ContentAttention].
+        B batch, T queries, S vectors: ``query (B, T, D)`` or ``(B, D)``, ``context (B, S, E)`` -> ``(B, T, E)`` or
+        ``(B, E)``. ``context_mask (B, S)`` is true where a vector may be attended to.
     """
 
     def __init__(self, units: int, **kwargs: Any):

@@ -16,9 +16,10 @@ class ElmanCell(RecurrentCell):
     function is logistic. Weights as in ``keras.layers.SimpleRNN``: W ``kernel``, U ``recurrent_kernel``, b ``bias``.
 
     Args:
-        *args: As for [`RecurrentCell`][kerasarch.layers.RecurrentCell].
+        *args: ``units``, the width of the states.
         activation: Name or function.
-        **kwargs: As for `RecurrentCell`.
+        **kwargs: ``bias`` (True), ``initializer`` of the matrix of the input (``"glorot_uniform"``),
+            ``recurrent_initializer`` of that of the state (``"orthogonal"``), and what ``keras.layers.Layer`` takes.
 
     Shapes:
         ``x (B, D)``, ``[h (B, units)]`` -> ``h' (B, units)``, ``[h']``.

@@ -19,9 +19,10 @@ class GatedRecurrentCell(RecurrentCell):
     the order z, r, n.
 
     Args:
-        *args: As for [`RecurrentCell`][kerasarch.layers.RecurrentCell].
+        *args: ``units``, the width of the states.
         reset_after: Whether the reset gate r acts after the product with the state.
-        **kwargs: As for `RecurrentCell`.
+        **kwargs: ``bias`` (True), ``initializer`` of the matrix of the input (``"glorot_uniform"``),
+            ``recurrent_initializer`` of that of the state (``"orthogonal"``), and what ``keras.layers.Layer`` takes.
 
     Shapes:
         ``x (B, D)``, ``[h (B, units)]`` -> ``h' (B, units)``, ``[h']``.

@@ -19,9 +19,10 @@ class LongShortTermMemoryCell(RecurrentCell):
     the order i, f, g, o.
 
     Args:
-        *args: As for [`RecurrentCell`][kerasarch.layers.RecurrentCell].
+        *args: ``units``, the width of the states.
         forget_bias: What the biases of the forget gate begin with, so that the memory keeps at first.
-        **kwargs: As for `RecurrentCell`.
+        **kwargs: ``bias`` (True), ``initializer`` of the matrix of the input (``"glorot_uniform"``),
+            ``recurrent_initializer`` of that of the state (``"orthogonal"``), and what ``keras.layers.Layer`` takes.
 
     Shapes:
         ``x (B, D)``, ``[h, c]``, both ``(B, units)`` -> ``h' (B, units)``, ``[h', c']``.

@@ -25,11 +25,13 @@ class LuongAttention(ContentAttention):
         **kwargs: Passed to ``keras.layers.Layer``.
 
     Shapes:
-        As [`ContentAttention`][kerasarch.layers.ContentAttention]; for ``"dot"`` D and E are the same.
+        B batch, T queries, S vectors: ``query (B, T, D)`` or ``(B, D)``, ``context (B, S, E)`` -> ``(B, T, E)`` or
+        ``(B, E)``; for ``"dot"`` D and E are the same. ``context_mask (B, S)`` is true where a vector may be attended
+        to.
 
     Raises:
         UsageError: There is no such score.
-        ShapeError: As there.
+        ShapeError: A width is unknown or does not fit.
     """
 
     def __init__(self, score: Score = "general", **kwargs: Any):

@@ -65,7 +65,7 @@ def load_language(run: Run, options: LanguageOptions) -> LanguageData:
     elif options.tokens == "characters":
         tokenizer = CharacterTokenizer.learn([corpus.train, corpus.validation])
     else:
-        tokenizer = PieceTokenizer.learn(corpus.train.splitlines(keepends=True), size=options.vocabulary)
+        tokenizer = PieceTokenizer.learn(corpus.train.splitlines(keepends=True), size=options.vocabulary, framed=False)
     tokenizer.encode(options.prompt or "")  # refuses what cannot be written
     train, held_out = (np.array(tokenizer.encode(part), "int32") for part in (corpus.train, corpus.validation))
     run.say(
@@ -88,8 +88,7 @@ def train_language_model(run: Run, model: Any, data: LanguageData, options: Lang
         ``validation_loss`` in nats a token, ``perplexity``, ``bits_per_character``, and ``bigram_loss``, what counts of
         pairs of tokens come to.
     """
-    epochs = max(options.steps // options.every, 1)
-    steps = options.steps // epochs
+    epochs, steps = options.epochs
     windows = TokenWindows(data.train, length=options.context, batch=options.batch, steps=steps, seed=run.seed)
     passages = TokenPassages(data.held_out, length=options.context, batch=EVALUATED)
     compile_language_model(model, options, steps * epochs)

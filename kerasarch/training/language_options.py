@@ -21,7 +21,7 @@ class LanguageOptions:
         vocabulary: Tokens where they are pieces.
         context: Tokens that the model sees at a time in training.
         batch: Windows of text a step.
-        steps: Steps of training.
+        steps: Steps of training; a few less where they are not divided by those between two looks.
         every: Steps between two looks at the held-out text, which is a line of the log.
         learning_rate: Highest learning rate, after the warm-up.
         final_rate: Rate at the end of the cosine, as a part of the highest.
@@ -61,7 +61,14 @@ class LanguageOptions:
         Raises:
             UsageError: The warm-up is as long as training, or the prompt is empty.
         """
-        if self.warmup >= self.steps:
-            raise UsageError(f"--warmup: received {self.warmup}, expected fewer than the {self.steps} --steps.")
+        epochs, steps = self.epochs
+        if self.warmup >= epochs * steps:
+            raise UsageError(f"--warmup: received {self.warmup}, expected fewer than the {epochs * steps} --steps.")
         if self.prompt == "":
             raise UsageError("--prompt: received an empty text, expected a character at least.")
+
+    @property
+    def epochs(self) -> tuple[int, int]:
+        """How often the held-out text is looked at, and the steps between."""
+        looks = max(self.steps // self.every, 1)
+        return looks, self.steps // looks

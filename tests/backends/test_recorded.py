@@ -87,3 +87,33 @@ def test_what_depends_on_values_is_not_recorded():
     for number in range(8):
         given = np.abs(X) * (-1) ** number
         np.testing.assert_allclose(ask(given), given if number % 2 == 0 else -10 * given, rtol=1e-6)
+
+
+def test_numbers_that_leave_the_tensors_are_not_recorded():
+    def scaled(self, x):
+        return x * float(ops.convert_to_numpy(x).max()) if hasattr(x, "numpy") else x
+
+    def unseeded(self, x):
+        return x + keras.random.normal(ops.shape(x))
+
+    if keras.backend.backend() == "torch":  # the others compile, and cannot look
+        _, model = model_of(scaled)
+        ask = backends.predictor(model)
+        for number in range(1, 7):
+            np.testing.assert_allclose(ask(number * X), number * X * (number * X).max(), rtol=1e-6)
+    _, model = model_of(unseeded)
+    ask = backends.predictor(model)
+    if keras.backend.backend() != "jax":  # which refuses numbers without a seed
+        assert len({np.asarray(ask(X)).tobytes() for _ in range(6)}) == 6
+
+
+@pytest.mark.quick_on("torch")
+def test_records_are_let_go():
+    layer, model = model_of(lambda self, x: 2 * x)
+    ask = backends.predictor(model)
+    for rows in range(1, 30):
+        for _ in range(2):
+            assert ask(np.ones((rows, 3), "float32")).shape == (rows, 3)
+    before = layer.calls
+    ask(np.ones((1, 3), "float32"))  # forgotten: counted from the beginning
+    assert layer.calls == before + 1

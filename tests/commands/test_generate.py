@@ -82,6 +82,7 @@ def test_a_folder_of_weights(tmp_path, generate):
         (("--prompt", "a", "--new", 0), "--new: received 0"),
         (("--prompt", "a", "--beams", 2, "--top-k", 3), "--top-k and --beams"),
         (("--prompt", "a", "--beams", 2, "--n", 3), "--n and --beams"),
+        (("--prompt", "a", "--beams", 2, "--seed", 0), "--seed and --beams"),
         (("--prompt", "a", "--beams", 0), "--beams: received 0"),
         (("--prompt", "a", "--length-penalty", 2), "--length-penalty is for --beams"),
         (("--prompt", "a", "--dtype", "bfloat16"), "--dtype is for folders"),

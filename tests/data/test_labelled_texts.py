@@ -113,3 +113,12 @@ def test_refusals(tmp_path):
     write(tmp_path / "u" / "test.csv", "text,label\na,2\n")
     with pytest.raises(DataError, match="no text of the class '2'"):
         load_labelled_texts(tmp_path / "u")
+
+
+def test_a_part_in_several_files_and_lines_within_a_text(tmp_path):
+    for number, rows in enumerate((ROWS[:10], ROWS[10:])):
+        write(tmp_path / f"train-{number}.JSONL", "\n".join(json.dumps({"text": t, "label": c}) for t, c in rows))
+    assert everything(load_labelled_texts(tmp_path)) == sorted(ROWS)
+    rows = "".join(f'"one\n{number}",{number % 2}\n' for number in range(20))
+    write(tmp_path / "one.csv", "text,label\n" + rows)
+    assert everything(load_labelled_texts(tmp_path / "one.csv")) == sorted((f"one\n{n}", str(n % 2)) for n in range(20))

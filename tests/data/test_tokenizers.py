@@ -205,6 +205,10 @@ def test_pairs_are_cut_the_longer_one_first():
 def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(WeightsError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByteTokenizer"}))
+    with pytest.raises(WeightsError, match="needs 'special'"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer_config.json").unlink()
     with pytest.raises(WeightsError, match="no such folder"):
         load_tokenizer(tmp_path / "nowhere")
     (tmp_path / "tokenizer.json").write_text("{")

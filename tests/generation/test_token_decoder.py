@@ -177,7 +177,9 @@ def test_a_text_slides_over_the_positions():
     with pytest.raises(ShapeError, match="at most 12"):
         decoder([[3, 4, 5]], new=24)
     drawing = TokenDecoder(model, choice=TokenChoice(1.5), chunk=3)
-    assert drawing([[3]], new=11, seed=2)[0] == drawing([[3]], new=24, seed=2, slide=True)[0][:11]
+    whole = drawing([[3]], new=24, seed=2, slide=True)
+    assert drawing([[3]], new=11, seed=2)[0] == whole[0][:11]
+    assert TokenDecoder(model, choice=TokenChoice(1.5), chunk=5)([[3]], new=24, seed=2, slide=True) == whole
 
 
 def test_a_text_ends_where_it_is_said_to():

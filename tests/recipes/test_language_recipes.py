@@ -56,9 +56,12 @@ def test_quick_trials(model, text, tmp_path):
 def test_pieces(text, tmp_path):
     pytest.importorskip("tokenizers")
     options = {"tokens": "pieces", "vocabulary": 270, "data": str(text)}
-    result = execute.run("char-gpt", out=tmp_path, quiet=True, smoke=True, heads=2, **options, **SMALL).result
+    outcome = execute.run("char-gpt", out=tmp_path, quiet=True, smoke=True, heads=2, **options, **SMALL)
     # A token is more than a character
-    assert result["bits_per_character"] < 0.8 * result["validation_loss"] / np.log(2)
+    assert outcome.result["bits_per_character"] < 0.8 * outcome.result["validation_loss"] / np.log(2)
+    # Texts begin with what the model has learned from: no special token
+    tokenizer = load_tokenizer(outcome.folder / TOKENIZER)
+    assert tokenizer(["abcd"])["input_ids"][0].tolist() == tokenizer.encode("abcd")
 
 
 def test_an_interrupted_run_ends_as_the_whole_one(text, tmp_path, monkeypatch):

@@ -26,10 +26,12 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     folder = Path(folder)
     config = read_json(folder / CONFIG)
     kind = config.get("tokenizer_class")
-    if kind == CharacterTokenizer.__name__:
-        return CharacterTokenizer(config["characters"])
-    if kind == ByteTokenizer.__name__:
-        return ByteTokenizer(config["special"])
+    own = {CharacterTokenizer.__name__: "characters", ByteTokenizer.__name__: "special"}
+    if kind in own:
+        if own[kind] not in config:
+            raise WeightsError(f"{folder / CONFIG}: a {kind} needs {own[kind]!r}. Write the tokenizer again.")
+        made: type = CharacterTokenizer if kind == CharacterTokenizer.__name__ else ByteTokenizer
+        return made(config[own[kind]])
     if not (folder / FILE).is_file() and any((folder / name).is_file() for name in FILES):
         return SentencePieceTokenizer.from_folder(folder)
     if not folder.is_dir():

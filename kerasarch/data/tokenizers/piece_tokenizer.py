@@ -1,6 +1,5 @@
 """Pieces of words by the package ``tokenizers``: byte pairs, WordPiece, Unigram."""
 
-import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ class PieceTokenizer(Tokenizer):
         pieces.no_truncation()
         self.pieces, self.texts, self.length, self.kind = pieces, dict(special), length, kind
         self.special = {role: pieces.token_to_id(token) for role, token in special.items()}
+        self._templates: dict[bool, list[tuple[int | None, int, int]]] = {}
 
     @classmethod
     def learn(
@@ -51,6 +51,7 @@ class PieceTokenizer(Tokenizer):
         size: int,
         kind: Literal["bpe", "wordpiece", "unigram"] = "bpe",
         lower: bool = False,
+        framed: bool = True,
         length: int | None = None,
     ) -> "PieceTokenizer":
         """Learn pieces from texts.
@@ -65,6 +66,7 @@ class PieceTokenizer(Tokenizer):
             size: Tokens at most, special ones included.
             kind: How.
             lower: Whether capital letters are made small.
+            framed: Whether special tokens are put around texts; running text has none.
             length: Tokens of the longest text; None for no limit.
 
         Raises:
@@ -100,7 +102,8 @@ class PieceTokenizer(Tokenizer):
             )
         pieces.train_from_iterator(texts, trainer)
         first, last = ("class", "separator") if kind == "wordpiece" else ("start", "end")
-        _put_around(pieces, special[first], special[last], types=kind == "wordpiece")
+        if framed:
+            _put_around(pieces, special[first], special[last], types=kind == "wordpiece")
         return cls(pieces, special, length=length)
 
     @classmethod
@@ -156,7 +159,10 @@ class PieceTokenizer(Tokenizer):
         found: list[int] = []
         types: list[int] = []
         texts = (ids, pair or [])
-        for token, text, kind in self._template(pair is not None):
+        paired = pair is not None
+        if paired not in self._templates:
+            self._templates[paired] = self._template(paired)
+        for token, text, kind in self._templates[paired]:
             piece = list(texts[text]) if token is None else [token]
             found += piece
             types += [kind] * len(piece)
@@ -172,7 +178,6 @@ class PieceTokenizer(Tokenizer):
         self.pieces.save(str(folder / FILE))
         return folder
 
-    @functools.cache  # noqa: B019 - tokenizers are few, and live long
     def _template(self, pair: bool) -> list[tuple[int | None, int, int]]:
         """Return special tokens, and None where a text goes, with the number of that text, and what they count to."""
         probe = self._probe()
@@ -192,7 +197,10 @@ class PieceTokenizer(Tokenizer):
         """Return a text that has tokens."""
         candidates = ("a", "e", "0", *(self.pieces.id_to_token(number) or "" for number in range(len(self))))
         known = set(self.texts.values())
-        return next(text for text in candidates if text not in known and self.encode(text))
+        found = next((text for text in candidates if text not in known and self.encode(text)), None)
+        if found is None:
+            raise WeightsError("The tokenizer has no token that a text becomes. Fetch its files again.")
+        return found
 
 
 def _package() -> Any:
