@@ -38,7 +38,7 @@ def test_a_gpt_learns_what_pairs_do_not_say(text, tmp_path):
     report = (run.path / "report.html").read_text()
     assert "how often each follows another" in report
     done = CliRunner().invoke(
-        program, ["generate", str(run.path), "--prompt", "ab", "--new", "12", "--temperature", "0"]
+        program, ["generate", str(run.path), "--prompt", " a", "--new", "13", "--temperature", "0"]
     )
     assert done.exit_code == 0, done.output
     assert set(done.stdout.split()[:-1]) <= {"abcd", "bacd", "dcab", "cdba"}
