@@ -40,6 +40,7 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
 
     def cell(tag: str, name: str, text: str) -> str:
         kinds = ["number"] * (name in right) + ["long"] * any(len(word) > LONG for word in text.split())
+        kinds += ["lines"] * ("\n" in text)
         style = f' class="{" ".join(kinds)}"' if kinds else ""
         return f"<{tag}{style}>{escape(text).replace('_', '_<wbr>')}</{tag}>"
 
