@@ -144,6 +144,7 @@ def test_a_network_is_traced_once_and_never_run_by_itself(backend):
     network = Counting()
     network([keras.Input((3,)), keras.Input(())])
     calls.clear()
-    plan = dpm_solver(SCHEDULE, 4, prediction="x0")
+    plan = dpm_solver(SCHEDULE, 6, prediction="x0")
     denoise(network, plan, (2, 3))
-    assert len(calls) == (3 if backend == "torch" else 1)  # PyTorch's third call is recorded, the fourth repeats it
+    # On PyTorch two as they are, one to record and one to hold the record against; what follows repeats it.
+    assert len(calls) == (4 if backend == "torch" else 1)
