@@ -26,6 +26,7 @@ if _NAME == "jax":
     )
     from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
+    from kerasarch.backends.training_call_as_usual import training_call
 elif _NAME == "tensorflow":
     from kerasarch.backends.branches_tensorflow import when
     from kerasarch.backends.compiled_tensorflow import compiled
@@ -45,6 +46,7 @@ elif _NAME == "tensorflow":
         synchronize,
         version,
     )
+    from kerasarch.backends.training_call_as_usual import training_call
 elif _NAME == "torch":
     from kerasarch.backends.branches_torch import when
     from kerasarch.backends.compiled_torch import compiled
@@ -64,6 +66,7 @@ elif _NAME == "torch":
         synchronize,
         version,
     )
+    from kerasarch.backends.training_call_torch import training_call
 else:
     from kerasarch.errors import BackendError
 
@@ -87,6 +90,7 @@ __all__ = [
     "prepare",
     "set_generator_states",
     "synchronize",
+    "training_call",
     "training_step",
     "version",
     "when",

@@ -70,14 +70,15 @@ def _record(model: keras.Model, leaves: list[Any], structure: Any) -> Callable[[
     others = [leaf * 0.7 + 0.1 if leaf.is_floating_point() else leaf.flip(0) if leaf.ndim else leaf for leaf in leaves]
     try:
         graph = make_fx(run)(*leaves)
-        same = all(_close(*pair) for pair in zip(graph(*others), run(*others), strict=True))
+        same = all(close(*pair) for pair in zip(graph(*others), run(*others), strict=True))
     except (RuntimeError, TypeError, NotImplementedError) as error:
         logger.debug("%s is called as it is: %s", model.name, error)
         return None
     return (lambda leaves: pytree.tree_unflatten(graph(*leaves), outer[0])) if same else None
 
 
-def _close(one: Any, other: Any) -> bool:
+def close(one: Any, other: Any) -> bool:
     """Whether tensors agree but for rounding, which differs where a kernel adds up in another order."""
+    one, other = one.float(), other.float()
     size = other.abs().max() if other.numel() else 0.0
-    return torch.allclose(one.float(), other.float(), rtol=0.0, atol=float(1e-3 * size), equal_nan=True)
+    return torch.allclose(one, other, rtol=0.0, atol=float(1e-3 * size), equal_nan=True)

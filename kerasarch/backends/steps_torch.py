@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from kerasarch.backends.adam_torch import quicken
+
 
 def training_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:
     """Run a stateful training step; only what is differentiated in it is recorded for differentiation.
@@ -30,4 +32,4 @@ def evaluation_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) ->
 def apply_gradients(optimizer: Any, gradients: list[Any], variables: list[Any]) -> None:
     """Let an optimizer apply gradients; it assigns the variables."""
     with torch.no_grad():
-        optimizer.apply(gradients, variables)
+        quicken(optimizer).apply(gradients, variables)

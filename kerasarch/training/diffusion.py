@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasarch import backends
 from kerasarch.errors import DataError, UsageError
 from kerasarch.training.average import WeightAverage
 from kerasarch.training.learner import Learner
@@ -60,6 +61,7 @@ class Diffusion(Learner):
         self.network, self.process, self.prediction, self.gamma = network, process, prediction, gamma
         self.null, self.drop, self.average, self.seed = null, drop, average, seed
         self.random = keras.random.SeedGenerator(seed)
+        self._ask_in_training = backends.training_call(network)
 
     def step(self, batch: Any) -> dict[str, Any]:
         """Train on a batch: ``x (B, ...)``, or with conditions ``(x, conditions)``."""
@@ -94,7 +96,7 @@ class Diffusion(Learner):
         """
         given = [self.process.add_noise(x, noise, times), self.process.told(times)]
         given += [] if condition is None else [condition]
-        out = self.network(given, training=True) if training else self(given)
+        out = self._ask_in_training(given) if training else self(given)
         error = ops.cast(out, "float32") - ops.cast(self.process.target(x, noise, times, self.prediction), "float32")
         error = ops.mean(ops.square(error), axis=tuple(range(1, len(error.shape))))
         return ops.mean(self.process.weights(times, self.prediction, gamma=self.gamma) * error)
