@@ -89,7 +89,7 @@ def test_what_draws_or_assigns_is_called_every_time(kind):
         assert float(layer.total.value) == 6
         assert len({float(one) for one in found}) == 1
         return
-    again, model_again = model_of(kind)
+    _, model_again = model_of(kind)
     for one, other in zip(model_again.trainable_variables, model.trainable_variables, strict=True):
         one.assign(other)
     keras.utils.set_random_seed(0)
