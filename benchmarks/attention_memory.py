@@ -9,6 +9,7 @@ code 1 when ours grows faster than linear, with a tenth to spare.
 """
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--plain-up-to", type=int, default=4096, help="most tokens of the definition (default: 4096)")
     parser.add_argument("--heads", type=int, default=2)
     parser.add_argument("--width", type=int, default=32, help="channels of a head (default: 32)")
+    parser.add_argument("--causal", action="store_true", help="each token sees itself and those before alone")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--worker", nargs=3, metavar=("TOKENS", "KIND", "PASS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -69,7 +71,8 @@ def measure(tokens: int, kind: str, way: str, options: argparse.Namespace) -> fl
     """Return the megabytes that one call takes."""
     from kerasarch.backends import operations
 
-    attention = operations.attend if kind == "ours" else definition
+    function = operations.attend if kind == "ours" else definition
+    attention = functools.partial(function, causal=options.causal)
     prepare = {"jax": with_jax, "tensorflow": with_tensorflow, "torch": with_torch}[os.environ["KERAS_BACKEND"]]
     rng = np.random.default_rng(0)
 
@@ -93,11 +96,14 @@ def resident(field: str) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
 
 
-def definition(query: Any, key: Any, value: Any) -> Any:
+def definition(query: Any, key: Any, value: Any, causal: bool) -> Any:
     """Attention as its paper writes it, in plain Keras."""
     from keras import ops
 
     scores = ops.einsum("btnd,bsnd->bnts", query, key) / query.shape[-1] ** 0.5
+    if causal:
+        places = ops.arange(query.shape[1])
+        scores = ops.where(places <= places[:, None], scores, -1e30)
     return ops.einsum("bnts,bsnd->btnd", ops.softmax(scores), value)
 
 
@@ -146,7 +152,8 @@ def growth(found: dict[int, float]) -> float:
 def table(rows: list[dict], options: argparse.Namespace) -> str:
     """The figures as a table."""
     titles = ["backend", "attention", "pass", *(f"{size:,} tokens" for size in options.tokens), "growth"]
-    lines = [f"peak memory in MB, one example, {options.heads} heads of {options.width}, float32", ""]
+    kind = "causal, " if options.causal else ""
+    lines = [f"peak memory in MB, {kind}one example, {options.heads} heads of {options.width}, float32", ""]
     lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for row in rows:
         figures = [f"{row['mb'][size]:.1f}" if size in row["mb"] else "" for size in options.tokens]

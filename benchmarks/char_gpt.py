@@ -81,36 +81,15 @@ def theirs(vocabulary: int, details, passages) -> tuple[Callable, Callable]:
     """Return the same of the model in plain PyTorch."""
     import torch
     from plain_gpt import PlainGPT
+    from torch_training import descent
 
     torch.manual_seed(0)
     model = PlainGPT(vocabulary, details.context, WIDTH, DEPTH, HEADS)
-    groups = [
-        {"params": [one for one in model.parameters() if one.dim() > 1], "weight_decay": details.weight_decay},
-        {"params": [one for one in model.parameters() if one.dim() < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, details.learning_rate, betas=(0.9, details.beta))
-    total, warmup = details.steps, details.warmup
-
-    def rate(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        share = min((step - warmup) / (total - warmup), 1.0)
-        return details.final_rate + (1 - details.final_rate) * 0.5 * (1 + np.cos(np.pi * share))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    down = descent(model, details)
 
     def loss_of(ids: np.ndarray, targets: np.ndarray) -> torch.Tensor:
         logits = model(torch.from_numpy(ids).long())
         return torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets).long().flatten())
-
-    def step(ids: np.ndarray, targets: np.ndarray) -> None:
-        optimizer.zero_grad()
-        loss = loss_of(ids, targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), details.clip)
-        optimizer.step()
-        schedule.step()
-        loss.item()
 
     @torch.no_grad()
     def judge() -> float:
@@ -118,7 +97,7 @@ def theirs(vocabulary: int, details, passages) -> tuple[Callable, Callable]:
         losses = [(loss_of(ids, targets["logits"]).item(), len(ids)) for ids, targets in parts]
         return sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
 
-    return step, judge
+    return lambda ids, targets: down(lambda: loss_of(ids, targets)), judge
 
 
 def table(results: list[dict], options: argparse.Namespace) -> str:

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +43,47 @@ def on_each_backend(options: argparse.Namespace, measure: Callable[[str], Any]) 
     Returns:
         The figures of each backend.
     """
+    results = []
+    for found in _found(options, measure):
+        results.append(found)
+        if options.json:  # what is measured stays, should the next one fail
+            options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return results
+
+
+def rows_of_each_backend(
+    options: argparse.Namespace, measure: Callable[[str], list[dict]], names: Sequence[str]
+) -> list[dict]:
+    """Measure every backend as `on_each_backend` does; a file of ``--json`` gathers what is measured in parts.
+
+    Args:
+        options: What `options_of` parsed.
+        measure: A backend's name to rows of figures.
+        names: Entries of a row that tell what it is a measurement of: a later one takes an earlier one's place.
+
+    Returns:
+        The rows that the file had and those of this run.
+    """
+    had = json.loads(options.json.read_text()) if options.json and options.json.exists() else []
+    rows = {tuple(row[name] for name in names): row for row in had}
+    for found in _found(options, measure):
+        rows |= {tuple(row[name] for name in names): row for row in found}
+        if options.json:
+            options.json.write_text(json.dumps(list(rows.values()), indent=2) + "\n")
+    return list(rows.values())
+
+
+def _found(options: argparse.Namespace, measure: Callable[[str], Any]) -> Iterator[Any]:
     if options.worker:
         from kerasarch import backends
 
         with backends.drawn_on_host():  # JAX would compile a program for the numbers of each shape first
             print(json.dumps(measure(options.worker)))
         sys.exit()
-    results = []
     for backend in options.backend or BACKENDS:
         began = time.monotonic()
-        results.append(_apart(backend))
+        yield _apart(backend)
         print(f"{backend}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        if options.json:  # what is measured stays, should the next one fail
-            options.json.write_text(json.dumps(results, indent=2) + "\n")
-    return results
 
 
 def _apart(backend: str) -> Any:

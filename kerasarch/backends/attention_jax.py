@@ -31,9 +31,15 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any 
         if mask is not None:
             mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
         return ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
+    query, key, value = (jnp.swapaxes(part, 1, 2) for part in (query, key, value))
+    return jnp.swapaxes(attend_by_head(query, key, value, mask, causal, bias), 1, 2)
+
+
+def attend_by_head(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
+    """Apply attention to tensors ``(B, heads, tokens, width)``, a chunk of queries at a time."""
+    dtype = query.dtype
     if ON_CPU and dtype == "float16":  # which XLA's products do not have there
         query, key, value = (part.astype("float32") for part in (query, key, value))
-    query, key, value = (jnp.swapaxes(part, 1, 2) for part in (query, key, value))  # (B, heads, tokens, width)
     query = query * query.shape[-1] ** -0.5
     batch, heads, tokens, _ = query.shape
     if tokens * key.shape[2] <= PLAIN:
@@ -44,7 +50,15 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any 
         query = jnp.pad(query, padding)
         mask = mask if mask is None or mask.shape[2] == 1 else jnp.pad(mask, padding)
         mixed = _chunked(query, key, value, mask, bias, causal, size)[:, :, :tokens]
-    return jnp.swapaxes(mixed, 1, 2).astype(dtype)
+    return mixed.astype(dtype)
+
+
+def write_places(kept: Any, new: Any, start: Any) -> Any:
+    """Write new places: see ``operations.write_places``."""
+    kept, new, start = (ops.convert_to_tensor(part) for part in (kept, jnp.swapaxes(new, 1, 2), start))
+    if start.ndim == 0 or len(kept) == 1:
+        return jax.lax.dynamic_update_slice_in_dim(kept, new, start.reshape(()), axis=2)
+    return jax.vmap(functools.partial(jax.lax.dynamic_update_slice_in_dim, axis=1))(kept, new, start)
 
 
 def _plain(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any) -> Any:

@@ -22,17 +22,33 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any 
     """Apply attention: see ``operations.attend``. Second derivatives of chunks take memory for every score."""
     query, key, value = (ops.convert_to_tensor(part) for part in (query, key, value))
     shape = query.shape
-    query, key, value = (tf.transpose(part, (0, 2, 1, 3)) for part in (query, key, value))  # (B, heads, tokens, width)
-    query = query * tf.cast(shape[-1] ** -0.5, query.dtype)
+    query, key, value = (tf.transpose(part, (0, 2, 1, 3)) for part in (query, key, value))
+    mixed = tf.transpose(attend_by_head(query, key, value, mask, causal, bias), (0, 2, 1, 3))
+    return tf.ensure_shape(mixed, shape)
+
+
+def attend_by_head(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
+    """Apply attention to tensors ``(B, heads, tokens, width)``."""
+    query = query * tf.cast(query.shape[-1] ** -0.5, query.dtype)
     mask = None if mask is None else tf.convert_to_tensor(mask, "bool")
     tokens, others = query.shape[2], key.shape[2]
     if tokens is not None and others is not None and tokens * others <= PLAIN:
         scores = _scores(query, key, _allowed(mask, causal, 0, query, key), bias)
-        mixed = tf.matmul(tf.cast(tf.nn.softmax(scores), value.dtype), value)
-    else:
-        mixed = _chunked(query, key, value, mask, causal, bias)
-    mixed = tf.transpose(mixed, (0, 2, 1, 3))
-    return tf.ensure_shape(mixed, shape)
+        return tf.matmul(tf.cast(tf.nn.softmax(scores), value.dtype), value)
+    return _chunked(query, key, value, mask, causal, bias)
+
+
+def write_places(kept: Any, new: Any, start: Any) -> Any:
+    """Write new places: see ``operations.write_places``."""
+    start = tf.convert_to_tensor(start, "int32")
+    new = tf.transpose(ops.convert_to_tensor(new), (0, 2, 1, 3))  # (B, heads, T, width)
+    batch, heads, tokens, _ = new.shape
+    if not start.shape.rank or batch == 1:
+        return ops.slice_update(kept, (0, 0, tf.reshape(start, ()), 0), new)
+    places = start[:, None] + tf.range(tokens)
+    indices = tf.meshgrid(tf.range(batch), tf.range(heads), tf.range(tokens), indexing="ij")[:2]
+    indices.append(tf.broadcast_to(places[:, None], (batch, heads, tokens)))
+    return tf.tensor_scatter_nd_update(kept, tf.stack(indices, axis=-1), new)
 
 
 def _allowed(mask: Any, causal: bool, start: Any, query: Any, key: Any) -> Any:

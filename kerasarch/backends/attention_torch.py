@@ -17,6 +17,11 @@ CONSTANT = 64.0  # keeps what is beside it within float16
 def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
     """Apply attention: see ``operations.attend``. The fused kernels have no second derivative."""
     query, key, value = (ops.convert_to_tensor(part).transpose(1, 2) for part in (query, key, value))
+    return attend_by_head(query, key, value, mask, causal, bias).transpose(1, 2)
+
+
+def attend_by_head(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any = None) -> Any:
+    """Apply attention to tensors ``(B, heads, tokens, width)``."""
     if mask is not None:
         mask = ops.convert_to_tensor(mask, "bool")
         if causal:  # the kernel takes one of both
@@ -31,7 +36,19 @@ def attend(query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any 
         mixed = functional.scaled_dot_product_attention(
             *_with_bias(query, key, value, bias), attn_mask=mask, is_causal=causal, scale=width**-0.5
         )[..., :width]
-    return mixed.transpose(1, 2)
+    return mixed
+
+
+def write_places(kept: Any, new: Any, start: Any) -> Any:
+    """Write new places: see ``operations.write_places``."""
+    kept, new, start = (ops.convert_to_tensor(part) for part in (kept, new, start))
+    places = start[..., None] + torch.arange(new.shape[1], device=kept.device)  # (T,), or (B, T)
+    kept = kept.clone() if torch.is_grad_enabled() else kept
+    if places.ndim == 1:
+        return kept.index_copy_(2, places, new.transpose(1, 2))
+    rows = torch.arange(len(places), device=kept.device)[:, None]
+    kept.transpose(1, 2).index_put_((rows, places), new)
+    return kept
 
 
 def _one_query(query: Any, key: Any, value: Any, mask: Any, bias: Any) -> Any:

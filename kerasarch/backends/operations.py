@@ -29,6 +29,8 @@ def add_bias(x: Any, bias: Any, data_format: str) -> Any:
 
 if keras.backend.backend() == "torch":
     from kerasarch.backends.attention_torch import attend as _attend
+    from kerasarch.backends.attention_torch import attend_by_head as _attend_by_head
+    from kerasarch.backends.attention_torch import write_places as _write_places
     from kerasarch.backends.recurrence_torch import CHUNK as _CHUNK
     from kerasarch.backends.recurrence_torch import linear_recurrence as _linear_recurrence
     from kerasarch.backends.recurrence_torch import scan_chunks as _scan_chunks
@@ -64,11 +66,15 @@ else:
 
     if keras.backend.backend() == "jax":
         from kerasarch.backends.attention_jax import attend as _attend
+        from kerasarch.backends.attention_jax import attend_by_head as _attend_by_head
+        from kerasarch.backends.attention_jax import write_places as _write_places
         from kerasarch.backends.recurrence_jax import CHUNK as _CHUNK
         from kerasarch.backends.recurrence_jax import linear_recurrence as _linear_recurrence
         from kerasarch.backends.recurrence_jax import scan_chunks as _scan_chunks
     else:
         from kerasarch.backends.attention_tensorflow import attend as _attend
+        from kerasarch.backends.attention_tensorflow import attend_by_head as _attend_by_head
+        from kerasarch.backends.attention_tensorflow import write_places as _write_places
         from kerasarch.backends.recurrence_tensorflow import CHUNK as _CHUNK
         from kerasarch.backends.recurrence_tensorflow import linear_recurrence as _linear_recurrence
         from kerasarch.backends.recurrence_tensorflow import scan_chunks as _scan_chunks
@@ -145,6 +151,48 @@ def attend(query: Any, key: Any, value: Any, *, mask: Any = None, causal: bool =
     return _attend(query, key, value, mask, causal, _constant(bias))
 
 
+FOLDED = 16
+"""Tokens up to which the query heads of a group become queries of one head."""
+
+
+def attend_kept(query: Any, keys: Any, values: Any, mask: Any, *, bias: Any = None) -> Any:
+    """Apply scaled dot-product attention to keys and values as `write_places` keeps them.
+
+    Args:
+        query: ``(B, T, heads, width)``.
+        keys: ``(B, kv_heads, S, width)``, where ``heads`` is a multiple of ``kv_heads``.
+        values: ``(B, kv_heads, S, width)``.
+        mask: Boolean, ``(1, 1, T, S)`` or ``(B, 1, T, S)``: true where a query may attend to a key.
+        bias: As of `attend`.
+
+    Returns:
+        ``(B, T, heads, width)``.
+    """
+    batch, (tokens, heads, width) = ops.shape(query)[0], query.shape[1:]
+    groups = heads // keys.shape[1]
+    query = ops.transpose(query, (0, 2, 1, 3))
+    if groups > 1 and bias is None and tokens is not None and tokens <= FOLDED:
+        query = ops.reshape(query, (batch, keys.shape[1], groups * tokens, width))
+        mask = ops.tile(mask, (1, 1, groups, 1))
+    elif groups > 1:
+        keys, values = ops.repeat(keys, groups, axis=1), ops.repeat(values, groups, axis=1)
+    mixed = _attend_by_head(query, keys, values, mask, False, _constant(bias))
+    return ops.transpose(ops.reshape(mixed, (batch, heads, tokens, width)), (0, 2, 1, 3))
+
+
+def write_places(kept: Any, new: Any, start: Any) -> Any:
+    """Return keys or values with some places written anew.
+
+    On PyTorch, where nothing is recorded for gradients, they are written where they lie: what was given is changed.
+
+    Args:
+        kept: ``(B, heads, S, width)``, in which each head's places lie side by side.
+        new: ``(B, T, heads, width)``, as a projection gives them.
+        start: The first place, a scalar, or ``(B,)``.
+    """
+    return _write_places(kept, new, start)
+
+
 def _constant(bias: Any) -> Any:
     return None if bias is None else ops.stop_gradient(ops.cast(bias, "float32"))
 
@@ -214,6 +262,7 @@ __all__ = [
     "RECURRENCE_CHUNK",
     "Attend",
     "attend",
+    "attend_kept",
     "convolve",
     "convolve_depthwise",
     "convolve_transposed",
@@ -221,4 +270,5 @@ __all__ = [
     "moments",
     "normalize_batch",
     "scan_chunks",
+    "write_places",
 ]

@@ -1,4 +1,4 @@
-"""``kerasarch predict RUN PICTURES``: what the model of a classification run says of picture files."""
+"""``kerasarch predict RUN FILES|TEXTS``: what a run's model says of pictures, of recordings, or of texts."""
 
 import csv
 import io
@@ -19,10 +19,10 @@ TOGETHER = 64
 """Pictures that are decoded and looked at together: a folder may be larger than memory."""
 
 
-@click.command(short_help="Classify pictures with the model of a run")
+@click.command(short_help="Classify pictures, recordings or texts with the model of a run")
 @click.argument("run", metavar="RUN", type=RunName())
-@click.argument("pictures", metavar="PICTURE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes to name a picture.")
+@click.argument("what", metavar="FILE|FOLDER|TEXT...", type=click.Path(), nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes to name of each.")
 @click.option("--tta", is_flag=True, help="Average over the picture and five crops of it (test-time augmentation).")
 @click.option("--mirror", is_flag=True, help="With --tta: over their mirror images too.")
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file of a folder.")
@@ -31,7 +31,7 @@ TOGETHER = 64
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with the probability of every class.")
 def command(
     run: str,
-    pictures: tuple[Path, ...],
+    what: tuple[str, ...],
     top: int,
     tta: bool,
     mirror: bool,
@@ -41,10 +41,12 @@ def command(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Classify pictures with the model that a classification run saved.
+    """Classify pictures, recordings or texts with the model that a run saved, mark spans in texts, or answer questions.
 
     RUN is the path of a run's folder, its short id or the beginning of it, latest, or RECIPE/latest. Folders are
-    searched for pictures at any depth. Pictures are brought to the size of the model's.
+    searched for pictures, or for WAV files, at any depth. Pictures are brought to the size of the model's,
+    recordings to its rate. For a run of finetune-text or tag give texts, or files with a text a line; for one of
+    question-answering a question, then passages.
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
@@ -53,10 +55,23 @@ def command(
     folder = find(run, runs)
     path = model_of(folder)
     start(backend or folder.run.get("backend"))
+    from kerasarch.commands.predict_texts import reads_texts, say_texts
+    from kerasarch.models import SpeechRecognizer
+
+    model = open_file(path)
+    if reads_texts(folder):
+        if tta or strict:
+            raise UsageError(f"--{'tta' if tta else 'strict'} is for files. Run {folder.id} reads texts: leave it out.")
+        say_texts(folder, model, what, top, as_json=as_json, as_csv=as_csv)
+        return
+    files = tuple(map(Path, what))
+    if isinstance(model, SpeechRecognizer):
+        _hear(model, files, top, strict, tta=tta, as_json=as_json, as_csv=as_csv)
+        return
     from kerasarch.runs.classifier import classifier_of
 
-    classifier = classifier_of(open_file(path), folder)
-    rows = _rows(classifier, pictures, strict, tta, mirror)
+    classifier = classifier_of(model, folder)
+    rows = _rows(classifier, files, strict, tta, mirror)
     if as_json:
         console.say_json([_described(classifier, file, chances) for file, chances in rows])
         return
@@ -69,6 +84,19 @@ def command(
         guesses = [(classifier.classes[place], f"{chances[place]:.1%}") for place in order]
         lines += [(str(file) if number == 0 else "", *guess) for number, guess in enumerate(guesses)]
     console.say(console.table(("picture", "class", "probability"), lines, right=("probability",), shrink="picture"))
+
+
+def _hear(
+    model: Any, files: tuple[Path, ...], top: int, strict: bool, *, tta: bool, as_json: bool, as_csv: bool
+) -> None:
+    """Say what is heard in recordings."""
+    from kerasarch.commands.predict_speech import say_heard
+    from kerasarch.runs.listening import hear_files
+
+    if tta:
+        raise UsageError("--tta averages over views of a picture. Leave it out for recordings.")
+    heard = hear_files(model, files, strict=strict, skipped=lambda why: console.note(f"Left out: {why}"))
+    say_heard(model.config.words, heard, top, as_json=as_json, as_csv=as_csv)
 
 
 def _rows(

@@ -24,8 +24,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Results": {
         "runs": "List, show and compare runs, and open their reports",
         "sample": "Draw pictures from the model of a generative run",
-        "generate": "Go on with a text, by a language model",
-        "predict": "Classify pictures with the model of a run",
+        "generate": "Go on with a text, or translate it",
+        "predict": "Classify pictures or recordings with the model of a run",
         "explain": "Draw what a classifier looks at in pictures",
     },
     "Your own": {

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,8 @@ def load_corpus(
 
     Args:
         source: ``"python"``, the source of the running Python's standard library (its top-level modules, in an order
-            that is always the same); a text file; a folder, whose files that end in .txt, .md, .rst, .text and .py are
-            joined in the order of their names; or ``tfds:NAME``.
+            that is always the same); ``"python:NAME"``, that of one of its packages; a text file; a folder, whose files
+            that end in .txt, .md, .rst, .text and .py are joined in the order of their names; or ``tfds:NAME``.
         validation: Part of the text that is held out.
         characters: Read so many at most; None for all.
         offline: Download nothing.
@@ -60,6 +61,11 @@ def load_corpus(
 def _read(source: str, characters: int | None, offline: bool) -> tuple[str, str]:
     if source == "python":
         return "the standard library's source", _standard_library(characters)
+    if source.startswith("python:"):
+        package = Path(sysconfig.get_paths()["stdlib"]) / source.removeprefix("python:")
+        if not (package / "__init__.py").is_file():
+            raise UsageError(f"The standard library has no package {package.name!r}. Packages are json, email, ...")
+        return f"the source of {package.name}", _joined(sorted(package.rglob("*.py")))
     if source.startswith("tfds:"):
         from kerasarch.data.tfds_texts import read_tfds_texts
 
@@ -70,7 +76,7 @@ def _read(source: str, characters: int | None, offline: bool) -> tuple[str, str]
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         if not files:
             raise DataError(f"{path} holds no file that ends in {', '.join(SUFFIXES)}.")
-        return path.name, "\n".join(read_text(file) for file in files)
+        return path.name, _joined(files)
     if path.is_file():
         return path.name, read_text(path)
     close = difflib.get_close_matches(source, BUNDLED, n=1)
@@ -78,6 +84,10 @@ def _read(source: str, characters: int | None, offline: bool) -> tuple[str, str]
         f"Unknown text {source!r}: no such file or folder, and no name such as {', '.join(BUNDLED)} or tfds:NAME."
         f"{f' Did you mean {close[0]!r}?' if close else ''}"
     )
+
+
+def _joined(files: Sequence[Path]) -> str:
+    return "\n".join(read_text(file) for file in files)
 
 
 def read_text(path: Path) -> str:

@@ -1,10 +1,7 @@
 """Texts with a class each, addressed by a short string."""
 
-import csv
 import dataclasses
 import difflib
-import io
-import json
 import logging
 import re
 import sysconfig
@@ -16,6 +13,7 @@ import numpy as np
 
 from kerasarch.data.corpus import read_text
 from kerasarch.data.splits import check_fractions, stratified
+from kerasarch.data.text_tables import TABLES, part_of, read_table
 from kerasarch.errors import DataError, UsageError
 
 logger = logging.getLogger("kerasarch")
@@ -24,14 +22,8 @@ MODULES = ("argparse", "ast", "doctest", "inspect", "pickle", "tarfile", "typing
 """Modules of the standard library whose lines are the bundled data."""
 LINES, SHORTEST = 300, 20
 """Lines of each, at most, and the characters that one has at least."""
-TABLES = (".csv", ".tsv", ".jsonl")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "question", "document")
 LABEL_COLUMNS = ("label", "class", "category", "sentiment", "target")
-PARTS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
 _LABELLED_LINE = re.compile(r"([A-Za-z]+)(:\w+)? (\S.*)")
 
 Pairs = list[tuple[str, str]]
@@ -182,17 +174,11 @@ def _folder(path: Path) -> dict[str, Pairs]:
     )
 
 
-def _part_of(name: str) -> str | None:
-    """Return the part that a name speaks of: that of one of its words."""
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((part for part, names in PARTS.items() if set(names) & set(words)), None)
-
-
 def _by_part(entries: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the files or folders of each part; a part may be in several."""
     found: dict[str, list[Path]] = {}
     for entry in entries:
-        if part := _part_of(entry.name):
+        if part := part_of(entry.name):
             found.setdefault(part, []).append(entry)
     return found
 
@@ -222,21 +208,7 @@ def _labelled_lines(file: Path) -> Pairs:
 
 
 def _table(file: Path) -> Pairs:
-    if file.suffix.lower() == ".jsonl":
-        try:
-            rows = [json.loads(line) for line in _lines(file) if line.strip()]
-        except ValueError as error:
-            raise DataError(f"{file}: a line is no JSON ({error}).") from error
-    else:
-        tabs = file.suffix.lower() == ".tsv"
-        # Tables with tabs have quotation marks as part of the text.
-        reader = csv.DictReader(
-            io.StringIO(read_text(file), newline=""),
-            delimiter="\t" if tabs else ",",
-            quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
-        )
-        rows = list(reader)
-    return [_pair(row, str(file)) for row in rows]
+    return [_pair(row, str(file)) for row in read_table(file)]
 
 
 def _pair(row: dict[str, object], origin: str) -> tuple[str, str]:

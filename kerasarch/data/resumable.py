@@ -53,6 +53,13 @@ class ResumableDataset(keras.utils.PyDataset):
         """The same, for requests that come in order; a place to fetch ahead."""
         return self.batch(epoch, index)
 
+    def sample(self, epoch: int, index: int) -> Any:
+        """A batch that only shows what batches look like; Keras asks for two on TensorFlow.
+
+        Where shapes differ the first two must, or TensorFlow takes their common one for that of all.
+        """
+        return self.batch(epoch, index)
+
     @property
     def num_batches(self) -> int:
         """Batches of the current or next pass: fewer than ``steps`` where an interrupted epoch is continued."""
@@ -68,7 +75,7 @@ class ResumableDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Any:
         left = self.steps - self.start
         if self._opening:
-            return self.batch(self.epoch, self.start + index % left)  # a sample to build the model with
+            return self.sample(self.epoch, self.start + index % left)
         position = self._served if self._within else index
         if not 0 <= position < left:
             raise IndexError(f"Batch {position} was asked for; this pass has {left}.")

@@ -11,6 +11,7 @@ from keras import ops
 from kerasarch import backends
 from kerasarch.errors import UsageError
 from kerasarch.generation.prompts import check_prompts, left_padded, right_padded, rounded
+from kerasarch.generation.token_rules import TokenRules
 
 NEVER = -1e9
 """Score of what is no candidate."""
@@ -85,6 +86,7 @@ class BeamSearch:
         said = model.config.end if end is None else end
         self.end = tuple(int(token) for token in ((said,) if isinstance(said, int) else said or ()))
         self.best = best
+        self.rules = TokenRules.of(model.config)
         self.reads = hasattr(model, "read_source")
         self._search = backends.compiled(self._run, model)
 
@@ -103,9 +105,11 @@ class BeamSearch:
             ShapeError: The model has fewer positions.
         """
         config = self.model.config
-        check_prompts(prompts, new, config.source_vocabulary if self.reads else config.vocabulary)
+        check_prompts(prompts, new, (self.reads and config.source_vocabulary) or config.vocabulary)
         blank = np.zeros((len(prompts), rounded(new)), "int32")
         if self.reads:
+            if getattr(self.model, "learned_positions", False):
+                self.model.check_length(max(new, *(len(prompt) for prompt in prompts)))
             given: tuple[np.ndarray, ...] = right_padded(prompts, config.padding)
         else:
             self.model.check_length(max(len(prompt) for prompt in prompts) + new)
@@ -175,7 +179,8 @@ class BeamSearch:
         batch, beams, places = state["tokens"].shape
         step, length = state["step"], ops.cast(state["step"] + 1, "float32")
         vocabulary = state["logits"].shape[-1]
-        sums = ops.reshape(ops.log_softmax(state["logits"], axis=-1), (batch, beams, vocabulary))
+        chances = self.rules.apply(ops.log_softmax(state["logits"], axis=-1), step, new)
+        sums = ops.reshape(chances, (batch, beams, vocabulary))
         sums = ops.reshape(sums + state["scores"][:, :, None], (batch, beams * vocabulary))
         # So many that enough go on even where an ending is the most probable token of every candidate
         count = min(max(2, 1 + len(self.end)) * beams, beams * vocabulary)

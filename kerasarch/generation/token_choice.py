@@ -68,12 +68,7 @@ class TokenChoice:
             logits = ops.where(seen, weaker, logits)
         if self.temperature == 0:
             return ops.cast(ops.argmax(logits, axis=-1), "int32")
-        shares = ops.softmax(self.filtered(logits), axis=-1)
-        summed = ops.cumsum(shares, axis=-1)
-        # Of the last sum, which rounding leaves beside 1, so that no token without a share is drawn.
-        below = ops.expand_dims(uniform, -1) * summed[:, -1:] >= summed
-        last = ops.max(ops.where(shares > 0, ops.arange(shares.shape[-1], dtype="int32"), 0), axis=-1)
-        return ops.minimum(ops.sum(ops.cast(below, "int32"), axis=-1), last)
+        return drawn(ops.softmax(self.filtered(logits), axis=-1), uniform)
 
     def filtered(self, logits: Any) -> Any:
         """Return logits over the temperature, those that are not to be drawn at ``NEVER``."""
@@ -91,3 +86,20 @@ class TokenChoice:
             least = ops.max(logits, axis=-1, keepdims=True) + ops.log(ops.cast(self.min_p, logits.dtype))
             logits = ops.where(logits < least, NEVER, logits)
         return logits
+
+
+def drawn(shares: Any, uniform: Any) -> Any:
+    """Draw tokens by the inverse of their cumulated shares.
+
+    Args:
+        shares: ``(B, V)``, from 0; their sum counts as 1, whatever it is.
+        uniform: ``(B,)``, from 0 to below 1.
+
+    Returns:
+        ``(B,)``, int32: tokens with a share above 0.
+    """
+    summed = ops.cumsum(shares, axis=-1)
+    # Of the last sum, which rounding leaves beside 1, so that no token without a share is drawn.
+    below = ops.expand_dims(uniform, -1) * summed[:, -1:] >= summed
+    last = ops.max(ops.where(shares > 0, ops.arange(shares.shape[-1], dtype="int32"), 0), axis=-1)
+    return ops.minimum(ops.sum(ops.cast(below, "int32"), axis=-1), last)

@@ -16,8 +16,9 @@ from kerasarch.models import CausalLanguageModel
 class TokenDecoder:
     """Draws tokens after prompts.
 
-    The prompts are read in one call; then tokens are drawn in a loop that is compiled on JAX and TensorFlow, some at a
-    time. Its cost a token does not grow with the text. Prompts of different lengths are padded on the left.
+    The prompts are read in one call; then tokens are drawn in a loop that is compiled on JAX and TensorFlow and
+    recorded on PyTorch, some at a time. Its cost a token does not grow with the text. Prompts of different lengths are
+    padded on the left.
 
     ```python
     decoder = TokenDecoder(model, choice=TokenChoice(temperature=0.8, top_k=50))
@@ -42,15 +43,16 @@ class TokenDecoder:
         end: Sequence[int] | None = None,
         chunk: int = 32,
     ):
-        if not model.config.head or chunk < 1:
+        if not getattr(model.config, "head", True) or chunk < 1:
             raise UsageError(f"A TokenDecoder needs a model with a head, and chunk=1 or more. Received chunk={chunk}.")
         self.model = model
+        self.models: tuple[CausalLanguageModel, ...] = (model,)
         self.choice = TokenChoice(temperature=0.0) if choice is None else choice
         said = model.config.end if end is None else end
         self.end = tuple(int(token) for token in ((said,) if isinstance(said, int) else said or ()))
         self.chunk = chunk
         self._read = backends.compiled(self._prefill, model)
-        self._draw = backends.compiled(self._steps, model)
+        self._draw = backends.repeated(self._step, model)
 
     def __call__(
         self,
@@ -80,10 +82,7 @@ class TokenDecoder:
             UsageError: There is no prompt, one is empty or holds what is no token, or nothing is to be drawn.
             ShapeError: The model has fewer positions, and ``slide`` is false.
         """
-        check_prompts(prompts, new, self.model.config.vocabulary)
-        longest = max(len(prompt) for prompt in prompts)
-        if not slide:
-            self.model.check_length(longest + new)
+        longest = self._admit(prompts, new, slide)
         draws = [np.random.default_rng([seed, row]) for row in range(len(prompts))]
         drawn: list[list[int]] = [[] for _ in prompts]
         open_rows = set(range(len(prompts)))
@@ -102,16 +101,36 @@ class TokenDecoder:
             done += count
         return drawn
 
+    def _admit(self, prompts: Sequence[Sequence[int]], new: int, slide: bool) -> int:
+        """Refuse what cannot be gone on with, and return the length of the longest prompt."""
+        check_prompts(prompts, new, self.model.config.vocabulary)
+        longest = max(len(prompt) for prompt in prompts)
+        if not slide:
+            for model in self.models:
+                model.check_length(longest + new)
+        return longest
+
     def _part(self, length: int, new: int) -> tuple[int, int]:
         """Return how many tokens are drawn before texts are read anew, and how many of the last ones are read."""
-        most = self.model.config.positions if self.model.learned_positions else length + new
+        limits = [model.config.positions for model in self.models if model.learned_positions]
+        most = min(limits, default=length + new)
         count = min(new, max(most - length, most // 2, 1))
         return count, max(most - count, 1)
 
     def _segment(
         self, texts: list[list[int]], whole: list[list[int]], new: int, draws: Sequence[np.random.Generator]
-    ) -> Iterator[np.ndarray]:
-        """Read texts and draw tokens after them, some at a time: ``(B, tokens)``."""
+    ) -> Iterator[Sequence[Sequence[int]]]:
+        """Read texts and draw tokens after them, some at a time: those of each text."""
+        state = self._begin(texts, whole, new)
+        for start in range(0, new, self.chunk):
+            drawn = min(self.chunk, new - start)
+            uniform = np.zeros((self.chunk, len(texts)), "float32")
+            uniform[:drawn] = np.transpose([rng.random(drawn, dtype="float32") for rng in draws])
+            state, tokens = self._draw(state, uniform)
+            yield np.asarray(ops.convert_to_numpy(tokens)).T[:, :drawn].tolist()
+
+    def _begin(self, texts: list[list[int]], whole: list[list[int]], new: int) -> dict[str, Any]:
+        """Read texts, and return the state before the first token after them."""
         ids, mask, positions = left_padded(texts, -(-new // self.chunk) * self.chunk)
         logits, cache = self._read(ids, mask, positions)
         state = {
@@ -123,12 +142,7 @@ class TokenDecoder:
         }
         if self.choice.repetition_penalty != 1:
             state["seen"] = self._seen(whole)
-        for start in range(0, new, self.chunk):
-            drawn = min(self.chunk, new - start)
-            uniform = np.zeros((len(texts), self.chunk), "float32")
-            uniform[:, :drawn] = [rng.random(drawn, dtype="float32") for rng in draws]
-            tokens, state = self._draw(state, uniform)
-            yield np.asarray(ops.convert_to_numpy(tokens))[:, :drawn]
+        return state
 
     def _seen(self, prompts: Sequence[Sequence[int]]) -> np.ndarray:
         seen = np.zeros((len(prompts), self.model.config.vocabulary), bool)
@@ -136,7 +150,7 @@ class TokenDecoder:
             seen[row, list(prompt)] = True
         return seen
 
-    def _take(self, drawn: list[int], found: np.ndarray) -> bool:
+    def _take(self, drawn: list[int], found: Sequence[int]) -> bool:
         """Add tokens up to an ending one, and say whether there was none."""
         for token in found:
             if int(token) in self.end:
@@ -148,31 +162,27 @@ class TokenDecoder:
         cache = self.model.empty_cache(ids.shape[0], mask.shape[1])
         return self.model.advance(ids, cache, 0, mask, positions)
 
-    def _steps(self, state: dict[str, Any], uniform: Any) -> tuple[Any, dict[str, Any]]:
-        """Draw a chunk of tokens."""
-        places = ops.arange(state["mask"].shape[1], dtype="int32")
-        tokens = ops.zeros_like(ops.cast(uniform, "int32"))
-        limited = self.model.learned_positions
+    def _step(self, now: dict[str, Any], uniform: Any) -> tuple[dict[str, Any], Any]:
+        """Draw a token of each text, given a number from 0 to 1 for each, and read it."""
+        token = self.choice.choose(self._logits(now), uniform, now.get("seen"))
+        mask = ops.logical_or(now["mask"], ops.arange(now["mask"].shape[1], dtype="int32") == now["place"])
+        # What is drawn beyond the last position fills up a chunk, and is dropped.
+        limited = getattr(self.model, "learned_positions", False)
+        position = ops.minimum(now["position"], self.model.config.positions - 1) if limited else now["position"]
+        logits, cache = self.model.advance(token[:, None], now["cache"], now["place"], mask, position[:, None])
+        after = {
+            **now,
+            "logits": logits,
+            "cache": cache,
+            "mask": mask,
+            "place": now["place"] + 1,
+            "position": now["position"] + 1,
+        }
+        if "seen" in now:
+            drawn = ops.arange(now["seen"].shape[1], dtype="int32") == token[:, None]
+            after["seen"] = ops.logical_or(now["seen"], drawn)
+        return after, token
 
-        def one(step: Any, carried: tuple[Any, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
-            tokens, now = carried
-            step = ops.cast(step, "int32")
-            token = self.choice.choose(now["logits"], ops.take(uniform, step, axis=1), now.get("seen"))
-            tokens = ops.slice_update(tokens, (0, step), token[:, None])
-            mask = ops.logical_or(now["mask"], places == now["place"])
-            # What is drawn beyond the last position fills up a chunk, and is dropped.
-            position = ops.minimum(now["position"], self.model.config.positions - 1) if limited else now["position"]
-            logits, cache = self.model.advance(token[:, None], now["cache"], now["place"], mask, position[:, None])
-            after = {
-                "logits": logits,
-                "cache": cache,
-                "mask": mask,
-                "place": now["place"] + 1,
-                "position": now["position"] + 1,
-            }
-            if "seen" in now:
-                drawn = ops.arange(now["seen"].shape[1], dtype="int32") == token[:, None]
-                after["seen"] = ops.logical_or(now["seen"], drawn)
-            return tokens, after
-
-        return ops.fori_loop(0, uniform.shape[1], one, (tokens, state))
+    def _logits(self, now: dict[str, Any]) -> Any:
+        """Return the logits that a token is chosen by: ``(B, V)``."""
+        return now["logits"]

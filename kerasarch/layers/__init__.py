@@ -3,6 +3,7 @@
 from kerasarch.layers.adaptive_pooling import AdaptiveAveragePooling2D
 from kerasarch.layers.bahdanau_attention import BahdanauAttention
 from kerasarch.layers.batch_normalization import BatchNormalization
+from kerasarch.layers.block_sparse_attention import BlockSparseAttention
 from kerasarch.layers.causal_depthwise_conv1d import CausalDepthwiseConv1D
 from kerasarch.layers.causal_self_attention import CausalSelfAttention
 from kerasarch.layers.class_projection import ClassProjection
@@ -31,8 +32,10 @@ from kerasarch.layers.image_normalization import ImageNormalization
 from kerasarch.layers.inverted_residual import InvertedResidual
 from kerasarch.layers.layer_normalization import LayerNormalization
 from kerasarch.layers.layer_scale import LayerScale
+from kerasarch.layers.linear_attention import LinearAttention
 from kerasarch.layers.linear_biases import LinearBiases
 from kerasarch.layers.local_response_normalization import LocalResponseNormalization
+from kerasarch.layers.log_mel_spectrogram import LogMelSpectrogram
 from kerasarch.layers.long_short_term_memory_cell import LongShortTermMemoryCell
 from kerasarch.layers.luong_attention import LuongAttention
 from kerasarch.layers.mamba2_mixer import Mamba2Mixer
@@ -53,14 +56,20 @@ from kerasarch.layers.post_norm_decoder_block import PostNormDecoderBlock
 from kerasarch.layers.preactivation_block import PreactivationBasicBlock, PreactivationBottleneckBlock
 from kerasarch.layers.recurrent_stack import RecurrentStack
 from kerasarch.layers.reflection_padding import ReflectionPadding
+from kerasarch.layers.relative_attention import RelativeAttention
+from kerasarch.layers.relative_position_buckets import RelativePositionBuckets
 from kerasarch.layers.residual_block import BasicBlock, BottleneckBlock
 from kerasarch.layers.rotary_embedding import RotaryEmbedding, RotaryScaling
 from kerasarch.layers.s4d_mixer import S4DMixer
 from kerasarch.layers.self_attention_2d import SelfAttention2D
+from kerasarch.layers.sinusoidal_positions import SinusoidalPositions
+from kerasarch.layers.source_block import SourceBlock
 from kerasarch.layers.spectral_normalization import SpectralNormalization
+from kerasarch.layers.spectrogram_masking import SpectrogramMasking
 from kerasarch.layers.squeeze_excite import SqueezeExcite
 from kerasarch.layers.state_space_block import StateSpaceBlock
 from kerasarch.layers.symmetric_max_pooling import SymmetricMaxPooling
+from kerasarch.layers.target_block import TargetBlock
 from kerasarch.layers.timestep_embedding import TimestepEmbedding, TimestepSinusoids
 from kerasarch.layers.token_convolution import TokenConvolution
 from kerasarch.layers.token_pooling import TokenPooling
@@ -74,6 +83,7 @@ __all__ = [
     "BahdanauAttention",
     "BasicBlock",
     "BatchNormalization",
+    "BlockSparseAttention",
     "BottleneckBlock",
     "CausalDepthwiseConv1D",
     "CausalSelfAttention",
@@ -109,8 +119,10 @@ __all__ = [
     "InvertedResidual",
     "LayerNormalization",
     "LayerScale",
+    "LinearAttention",
     "LinearBiases",
     "LocalResponseNormalization",
+    "LogMelSpectrogram",
     "LongShortTermMemoryCell",
     "LuongAttention",
     "MBConv",
@@ -132,14 +144,20 @@ __all__ = [
     "PreactivationBottleneckBlock",
     "RecurrentStack",
     "ReflectionPadding",
+    "RelativeAttention",
+    "RelativePositionBuckets",
     "RotaryEmbedding",
     "RotaryScaling",
     "S4DMixer",
     "SelfAttention2D",
+    "SinusoidalPositions",
+    "SourceBlock",
     "SpectralNormalization",
+    "SpectrogramMasking",
     "SqueezeExcite",
     "StateSpaceBlock",
     "SymmetricMaxPooling",
+    "TargetBlock",
     "TimestepEmbedding",
     "TimestepSinusoids",
     "TokenConvolution",

@@ -40,9 +40,11 @@ class CausalSelfAttention(keras.layers.Layer):
 
     Shapes:
         B batch, T tokens, S places of the cache: ``x (B, T, D) -> (B, T, D)``. ``mask (B, T)``, with a cache
-        ``(B, S)``, is true where a token may be seen. ``positions (B, T)`` or ``(T,)`` are what the rotation takes;
-        None counts from ``start``. With ``cache``, a pair ``(B, S, kv_heads, head_width)`` of keys and values, the
-        tokens take the places from ``start`` on, and ``(output, cache)`` comes back.
+        ``(B, S)``, is true where a token may be seen; ``mask (B, T, T)`` says so for each token by itself, as texts
+        that share a row need it. ``positions (B, T)`` or ``(T,)`` are what the rotation takes; None counts from
+        ``start``. With ``cache``, a pair ``(B, kv_heads, S, head_width)`` of keys and values, the tokens take the
+        places from ``start`` on, a number or ``(B,)``, and ``(output, cache)`` comes back; without gradients PyTorch
+        writes into the cache that it was given.
 
     Raises:
         ShapeError: The width is unknown, or ``heads`` is no multiple of ``kv_heads``.
@@ -109,7 +111,7 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def empty_cache(self, batch: int, length: int) -> tuple[Any, Any]:
         """Return keys and values of zeros for so many sequences and tokens."""
-        shape = (batch, length, self.kv_heads, self.head_width)
+        shape = (batch, self.kv_heads, length, self.head_width)
         return ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)
 
     def call(
@@ -124,18 +126,25 @@ class CausalSelfAttention(keras.layers.Layer):
         """Apply the layer."""
         query, key, value = self._project(x, positions, start)
         if cache is not None:
-            place = (0, start, 0, 0)
-            key, value = (ops.slice_update(old, place, new) for old, new in zip(cache, (key, value), strict=True))
-        bias = None if self.biases is None else self.biases(key, mask)
-        mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
+            cache = self.remember(cache, key, value, start)
+            key, value = (ops.swapaxes(part, 1, 2) for part in cache)
+        bias = None if self.biases is None else _biases(self.biases, key, mask)
+        mask = None if mask is None else _by_head(mask)
         causal = cache is None and self.window is None  # the kernel knows which places are before a token
         if not causal:
             seen = self._seen(start, x, key)
             mask = seen if mask is None else ops.logical_and(seen, mask)
-        mixed = self._attend(query, key, value, mask, causal, bias)
+        if cache is None:
+            mixed = self._attend(query, key, value, mask, causal, bias)
+        else:
+            mixed = operations.attend_kept(query, *cache, mask, bias=bias)
         mixed = ops.reshape(mixed, (*ops.shape(x)[:2], self.heads * self.head_width))
         out = self.dropout(self.out(mixed), training=training)
-        return out if cache is None else (out, (key, value))
+        return out if cache is None else (out, cache)
+
+    def remember(self, cache: tuple[Any, Any], key: Any, value: Any, start: Any) -> tuple[Any, Any]:
+        """Return a cache with keys and values ``(B, T, kv_heads, head_width)`` in the places from ``start`` on."""
+        return operations.write_places(cache[0], key, start), operations.write_places(cache[1], value, start)
 
     def attention_weights(self, x: Any, mask: Any = None, positions: Any = None) -> Any:
         """Return with what weight each token takes each value: ``(B, heads, T, T)``, float32, rows that sum to 1."""
@@ -143,10 +152,10 @@ class CausalSelfAttention(keras.layers.Layer):
         key = ops.repeat(key, self.heads // self.kv_heads, axis=2)
         scores = ops.cast(ops.einsum("bthd,bshd->bhts", query * self.head_width**-0.5, key), "float32")
         if self.biases is not None:
-            scores = scores + self.biases(key, mask)
+            scores = scores + _biases(self.biases, key, mask)
         allowed = self._seen(0, x, key)
         if mask is not None:
-            allowed = ops.logical_and(allowed, ops.cast(mask, "bool")[:, None, None, :])
+            allowed = ops.logical_and(allowed, _by_head(mask))
         return ops.softmax(ops.where(allowed, scores, -1e30), axis=-1)
 
     def _project(self, x: Any, positions: Any, start: Any) -> tuple[Any, Any, Any]:
@@ -162,28 +171,28 @@ class CausalSelfAttention(keras.layers.Layer):
             query = query * (self.scale * self.head_width**0.5)
         if self.rotate is not None:
             if positions is None:
-                positions = start + ops.arange(tokens[1], dtype="int32")
+                positions = self._places(start, x)
             query, key = self.rotate(query, positions), self.rotate(key, positions)
         return query, key, value
 
     def _seen(self, start: Any, x: Any, key: Any) -> Any:
-        """Return which places each token may see, (1, 1, T, S): those up to its own, within the window."""
-        own = start + ops.arange(ops.shape(x)[1], dtype="int32")[:, None]
-        places = ops.arange(ops.shape(key)[1], dtype="int32")[None]
+        """Return which places each token may see, (1 or B, 1, T, S): those up to its own, within the window."""
+        own = self._places(start, x)[..., None]
+        places = ops.arange(ops.shape(key)[1], dtype="int32")
         seen = places <= own
         if self.window is not None:
             seen = ops.logical_and(seen, places > own - self.window)
-        return seen[None, None]
+        return seen[:, None] if len(seen.shape) == 3 else seen[None, None]
+
+    def _places(self, start: Any, x: Any) -> Any:
+        """Return the place of each token, (T,), or (B, T) where each text has its own start."""
+        start = ops.convert_to_tensor(start, "int32")
+        own = ops.arange(ops.shape(x)[1], dtype="int32")
+        return start[:, None] + own if len(start.shape) else start + own
 
     def _attend(self, query: Any, key: Any, value: Any, mask: Any, causal: bool, bias: Any) -> Any:
         """Return what the heads mix, (B, T, heads, head_width)."""
         groups = self.heads // self.kv_heads
-        if groups > 1 and query.shape[1] == 1 and bias is None:
-            # One token: the heads of a group are as many queries of one head
-            batch = ops.shape(query)[0]
-            grouped = ops.reshape(query, (batch, self.kv_heads, groups, self.head_width))
-            mixed = operations.attend(ops.swapaxes(grouped, 1, 2), key, value, mask=mask)
-            return ops.reshape(ops.swapaxes(mixed, 1, 2), (batch, 1, self.heads, self.head_width))
         if groups > 1:
             key, value = ops.repeat(key, groups, axis=2), ops.repeat(value, groups, axis=2)
         return operations.attend(query, key, value, mask=mask, causal=causal, bias=bias)
@@ -202,3 +211,14 @@ class CausalSelfAttention(keras.layers.Layer):
             "out_initializer": keras.initializers.serialize(self.out_initializer),
             "dropout": self.dropout.rate,
         }
+
+
+def _by_head(mask: Any) -> Any:
+    """Return a mask that heads share: ``(B, S) -> (B, 1, 1, S)``, ``(B, T, S) -> (B, 1, T, S)``."""
+    mask = ops.cast(mask, "bool")
+    return mask[:, None] if len(mask.shape) == 3 else mask[:, None, None, :]
+
+
+def _biases(layer: Any, key: Any, mask: Any) -> Any:
+    # A mask of its own for each token leaves no gaps within a text, and places count from anywhere
+    return layer(key, None if mask is None or len(mask.shape) == 3 else mask)

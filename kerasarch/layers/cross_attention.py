@@ -23,6 +23,7 @@ class CrossAttention(keras.layers.Layer):
         bias: Whether query, key and value have biases.
         out_bias: Whether the output has one.
         causal: Token t sees the tokens 0 to t alone.
+        scale: Factor of the scores; None for ``head_width ** -0.5``.
         initializer: Of kernels.
         dropout: Rate behind the output.
         **kwargs: Passed to ``keras.layers.Layer``.
@@ -43,6 +44,7 @@ class CrossAttention(keras.layers.Layer):
         bias: bool = False,
         out_bias: bool = True,
         causal: bool = False,
+        scale: float | None = None,
         initializer: Any = "glorot_uniform",
         dropout: float = 0.0,
         **kwargs: Any,
@@ -54,6 +56,7 @@ class CrossAttention(keras.layers.Layer):
         self.bias = bias
         self.out_bias = out_bias
         self.causal = causal
+        self.scale = scale
         self.initializer = initializer if isinstance(initializer, str) else keras.initializers.get(initializer)
         inner = heads * head_width
         self.query = self._linear(inner, bias, "query")
@@ -88,9 +91,27 @@ class CrossAttention(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:  # (B, T, D), (B, S, E), (B, T), (B, S)
         """Apply the layer."""
-        source, allowed = self._source(x, context, mask, context_mask)
-        query, key, value = self._split(self.query(x)), self._split(self.key(source)), self._split(self.value(source))
-        mixed = operations.attend(query, key, value, mask=allowed, causal=self.causal)  # (B, T, heads, head_width)
+        source, source_mask = (x, mask) if context is None else (context, context_mask)
+        return self.read(x, self.remember(source), source_mask, training)
+
+    def remember(self, context: Any) -> tuple[Any, Any]:
+        """Return the keys and values of a context, ``(B, S, heads, head_width)``, which `read` may take many times."""
+        return self._split(self.key(context)), self._split(self.value(context))
+
+    def read(self, x: Any, memory: tuple[Any, Any], mask: Any = None, training: bool | None = None) -> Any:
+        """Attend to what `remember` returned.
+
+        Args:
+            x: ``(B, T, D)``.
+            memory: Keys and values.
+            mask: ``(B, S)``, true where a token may be attended to; None for everywhere.
+            training: Whether there is dropout.
+
+        Returns:
+            ``(B, T, D)``.
+        """
+        key, value = memory
+        mixed = operations.attend(self._query(x), key, value, mask=_columns(mask), causal=self.causal)
         mixed = ops.reshape(mixed, (*ops.shape(x)[:2], self.heads * self.head_width))
         return self.dropout(self.out(mixed), training=training)
 
@@ -99,8 +120,9 @@ class CrossAttention(keras.layers.Layer):
 
         ``call`` never has them as a whole, which is why it needs little memory; these are computed for themselves.
         """
-        source, allowed = self._source(x, context, mask, context_mask)
-        query, key = self._split(self.query(x)), self._split(self.key(source))
+        source, source_mask = (x, mask) if context is None else (context, context_mask)
+        allowed = _columns(source_mask)
+        query, key = self._query(x), self._split(self.key(source))
         scores = ops.cast(ops.einsum("bthd,bshd->bhts", query * self.head_width**-0.5, key), "float32")
         if self.causal:
             tokens = ops.arange(ops.shape(x)[1])
@@ -110,10 +132,10 @@ class CrossAttention(keras.layers.Layer):
             scores = ops.where(allowed, scores, -1e30)
         return ops.softmax(scores, axis=-1)
 
-    def _source(self, x: Any, context: Any, mask: Any, context_mask: Any) -> tuple[Any, Any]:
-        """Return what is attended to, and where that is allowed: ``(B, 1, 1, S)`` or None."""
-        source, source_mask = (x, mask) if context is None else (context, context_mask)
-        return source, None if source_mask is None else ops.cast(source_mask, "bool")[:, None, None, :]
+    def _query(self, x: Any) -> Any:  # (B, T, D) -> (B, T, heads, head_width)
+        query = self._split(self.query(x))
+        # The kernels divide by the root of the width.
+        return query if self.scale is None else query * (self.scale * self.head_width**0.5)
 
     def _split(self, x: Any) -> Any:  # (B, T, heads * head_width) -> (B, T, heads, head_width)
         return ops.reshape(x, (*ops.shape(x)[:2], self.heads, self.head_width))
@@ -133,8 +155,14 @@ class CrossAttention(keras.layers.Layer):
             "bias": self.bias,
             "out_bias": self.out_bias,
             "causal": self.causal,
+            "scale": self.scale,
             "initializer": self.initializer
             if isinstance(self.initializer, str)
             else keras.initializers.serialize(self.initializer),
             "dropout": self.dropout.rate,
         }
+
+
+def _columns(mask: Any) -> Any:
+    """Return where attention is allowed, ``(B, 1, 1, S)``, or None."""
+    return None if mask is None else ops.cast(mask, "bool")[:, None, None, :]

@@ -28,6 +28,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "geglu": (_gelu, True),
     "quick_gelu": (_gelu_sigmoid, False),  # transformers' name
     "geglu-approximate": (_gelu_sigmoid, False),  # not gated, whatever its name says
+    "geglu-tanh": (_gelu_tanh, True),
+    "reglu": (keras.activations.relu, True),
     "swiglu": (keras.activations.silu, True),
     "linear-silu": (keras.activations.silu, False),
     "relu": (keras.activations.relu, False),
@@ -44,7 +46,7 @@ class FeedForward(keras.layers.Layer):
     Args:
         activation: A name of diffusers' ``FeedForward``: ``"gelu"``, ``"gelu-approximate"`` (tanh), ``"geglu"``,
             ``"quick_gelu"`` or ``"geglu-approximate"`` (both ``x sigmoid(1.702 x)``, not gated), ``"swiglu"``,
-            ``"linear-silu"`` or ``"relu"``.
+            ``"linear-silu"`` or ``"relu"``; or ``"geglu-tanh"`` and ``"reglu"``, gated by GELU (tanh) and by ReLU.
         hidden: Hidden units; None for four times the width.
         bias: Whether the linear maps have biases.
         initializer: Of the first map's kernel.

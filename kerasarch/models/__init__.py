@@ -15,6 +15,7 @@ from kerasarch.models.alexnet import VARIANTS as _ALEXNET
 from kerasarch.models.alexnet import AlexNetConfig, alexnet
 from kerasarch.models.attention_maps import attention_maps
 from kerasarch.models.autoencoder_kl import AutoencoderKL, AutoencoderKLConfig, autoencoder_kl
+from kerasarch.models.bart import Bart, BartConfig, bart
 from kerasarch.models.bert import Bert, BertConfig, bert
 from kerasarch.models.biggan import biggan_discriminator, biggan_generator
 from kerasarch.models.bloom import Bloom, BloomConfig, bloom
@@ -44,16 +45,21 @@ from kerasarch.models.distilbert import DistilBert, DistilBertConfig, distilbert
 from kerasarch.models.dit import DiT, DiTConfig, dit
 from kerasarch.models.efficientnet import VARIANTS as _EFFICIENTNET
 from kerasarch.models.efficientnet import EfficientNetConfig, efficientnet
+from kerasarch.models.encoder_decoder import EncoderDecoder
+from kerasarch.models.encoder_decoder_config import EncoderDecoderConfig
 from kerasarch.models.family import adapt_channels
+from kerasarch.models.forecaster import Forecaster, ForecasterConfig, LinearForecaster, linear_forecaster
 from kerasarch.models.gan import gan_discriminator, gan_generator
 from kerasarch.models.gpt2 import GPT2, GPT2Config, gpt2
 from kerasarch.models.head import replace_head
+from kerasarch.models.label_crossentropy import LabelCrossentropy
 from kerasarch.models.latent_maps import LatentDecoder, LatentEncoder
 from kerasarch.models.lenet import VARIANTS as _LENET
 from kerasarch.models.lenet import LeNetConfig, lenet
 from kerasarch.models.llama import Llama, LlamaConfig, llama
 from kerasarch.models.mamba import Mamba, MambaConfig, mamba
 from kerasarch.models.mamba2 import Mamba2, Mamba2Config, mamba2
+from kerasarch.models.marian import Marian, MarianConfig, marian, transformer
 from kerasarch.models.mean_classifier import mean_classifier
 from kerasarch.models.mlp import VARIANTS as _MLP
 from kerasarch.models.mlp import MLPConfig, mlp
@@ -63,24 +69,29 @@ from kerasarch.models.mpt import MPT, MPTConfig, mpt
 from kerasarch.models.network import Network, features, group_of, trace
 from kerasarch.models.openai_gpt import OpenAIGPT, OpenAIGPTConfig, openai_gpt
 from kerasarch.models.packed_conditions import PackedConditions
+from kerasarch.models.patch_transformer import PatchTransformer, PatchTransformerConfig, patch_transformer
 from kerasarch.models.perceptron import perceptron
 from kerasarch.models.perceptual import perceptual_features
 from kerasarch.models.pix2pix import patchgan_discriminator, pix2pix_generator
 from kerasarch.models.preprocessing import CAFFE, IMAGENET, INCEPTION, Preprocessing
 from kerasarch.models.raw_pixels import accept_raw_pixels
 from kerasarch.models.recurrent_lm import RecurrentLM, RecurrentLMConfig, recurrent_lm
+from kerasarch.models.recurrent_tagger import RecurrentTagger, RecurrentTaggerConfig, recurrent_tagger
 from kerasarch.models.resnet import VARIANTS as _RESNET
 from kerasarch.models.resnet import ResNetConfig, resnet
 from kerasarch.models.roberta import Roberta, RobertaConfig, roberta
 from kerasarch.models.s4d import S4D, S4DConfig, s4d
 from kerasarch.models.sampler import LatentSampler, Sampler
 from kerasarch.models.sampling_schedule import SamplingSchedule
+from kerasarch.models.segment_rnn import SegmentRNN, SegmentRNNConfig, segment_rnn
 from kerasarch.models.seq2seq_rnn import RecurrentTranslator, RecurrentTranslatorConfig, seq2seq_rnn
+from kerasarch.models.speech_recognizer import SpeechRecognizer, SpeechRecognizerConfig, speech_recognizer
 from kerasarch.models.srgan import srgan_discriminator, srgan_generator
 from kerasarch.models.stable_diffusion import StableDiffusion
 from kerasarch.models.state_space_lm import StateSpaceLanguageModel
 from kerasarch.models.stylegan2 import stylegan2_discriminator, stylegan2_generator
 from kerasarch.models.stylegan2_generator import StyleGAN2Generator
+from kerasarch.models.t5 import T5, T5Config, t5
 from kerasarch.models.text_encoder import TextEncoder, TextEncoderConfig
 from kerasarch.models.translator import Translator
 from kerasarch.models.unet_2d import UNet2DConfig, UNet2DModel, unet_2d
@@ -120,11 +131,14 @@ __all__ = [
     "INCEPTION",
     "MPT",
     "S4D",
+    "T5",
     "Albert",
     "AlbertConfig",
     "AlexNetConfig",
     "AutoencoderKL",
     "AutoencoderKLConfig",
+    "Bart",
+    "BartConfig",
     "Bert",
     "BertConfig",
     "Bloom",
@@ -152,11 +166,17 @@ __all__ = [
     "DistilBert",
     "DistilBertConfig",
     "EfficientNetConfig",
+    "EncoderDecoder",
+    "EncoderDecoderConfig",
+    "Forecaster",
+    "ForecasterConfig",
     "GPT2Config",
+    "LabelCrossentropy",
     "LatentDecoder",
     "LatentEncoder",
     "LatentSampler",
     "LeNetConfig",
+    "LinearForecaster",
     "Llama",
     "LlamaConfig",
     "MLPConfig",
@@ -165,14 +185,20 @@ __all__ = [
     "Mamba2",
     "Mamba2Config",
     "MambaConfig",
+    "Marian",
+    "MarianConfig",
     "MobileNetV2Config",
     "Network",
     "OpenAIGPT",
     "OpenAIGPTConfig",
     "PackedConditions",
+    "PatchTransformer",
+    "PatchTransformerConfig",
     "Preprocessing",
     "RecurrentLM",
     "RecurrentLMConfig",
+    "RecurrentTagger",
+    "RecurrentTaggerConfig",
     "RecurrentTranslator",
     "RecurrentTranslatorConfig",
     "ResNetConfig",
@@ -181,9 +207,14 @@ __all__ = [
     "S4DConfig",
     "Sampler",
     "SamplingSchedule",
+    "SegmentRNN",
+    "SegmentRNNConfig",
+    "SpeechRecognizer",
+    "SpeechRecognizerConfig",
     "StableDiffusion",
     "StateSpaceLanguageModel",
     "StyleGAN2Generator",
+    "T5Config",
     "TextEncoder",
     "TextEncoderConfig",
     "Translator",
@@ -202,6 +233,7 @@ __all__ = [
     "alexnet",
     "attention_maps",
     "autoencoder_kl",
+    "bart",
     "bert",
     "biggan_discriminator",
     "biggan_generator",
@@ -231,30 +263,38 @@ __all__ = [
     "gpt2",
     "group_of",
     "lenet",
+    "linear_forecaster",
     "llama",
     "mamba",
     "mamba2",
+    "marian",
     "mean_classifier",
     "mlp",
     "mobilenet_v2",
     "mpt",
     "openai_gpt",
+    "patch_transformer",
     "patchgan_discriminator",
     "perceptron",
     "perceptual_features",
     "pix2pix_generator",
     "pixel_cnn",
     "recurrent_lm",
+    "recurrent_tagger",
     "replace_head",
     "resnet",
     "roberta",
     "s4d",
+    "segment_rnn",
     "seq2seq_rnn",
+    "speech_recognizer",
     "srgan_discriminator",
     "srgan_generator",
     "stylegan2_discriminator",
     "stylegan2_generator",
+    "t5",
     "trace",
+    "transformer",
     "unet_2d",
     "unet_2d_condition",
     "vae_decoder",

@@ -5,8 +5,9 @@ import math
 import keras
 
 from kerasarch.errors import UsageError
-from kerasarch.layers import CrossAttention
+from kerasarch.layers import CausalSelfAttention, CrossAttention
 
+KINDS = (CrossAttention, CausalSelfAttention)
 PARTS = ("query", "key", "value", "out")
 VARIABLES = ("lora_kernel_a", "lora_kernel_b")
 
@@ -51,5 +52,5 @@ def add_adapters(network: keras.Model, rank: int, *, alpha: float | None = None,
 
 def adaptable(network: keras.Model) -> list[keras.layers.Dense]:
     """Return the linear maps of all attentions in transformer blocks, in the network's order."""
-    attentions = [layer for layer in network._flatten_layers() if isinstance(layer, CrossAttention)]
+    attentions = [layer for layer in network._flatten_layers() if isinstance(layer, KINDS)]
     return [getattr(attention, part) for attention in attentions for part in PARTS]

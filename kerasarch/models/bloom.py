@@ -83,7 +83,7 @@ class Bloom(CausalLanguageModel):
     """
 
     family = "bloom"
-    input_names = INPUTS[:2]
+    input_names = (*INPUTS[:2], INPUTS[3])
 
     def __init__(self, config: BloomConfig | dict[str, Any], **kwargs: Any):
         config = as_config(BloomConfig, config)

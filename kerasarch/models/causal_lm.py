@@ -10,7 +10,7 @@ from kerasarch.errors import ShapeError
 from kerasarch.models.configured import ConfiguredModel
 from kerasarch.models.named_inputs import named_inputs, shape_of_first
 
-INPUTS = ("input_ids", "attention_mask", "position_ids")
+INPUTS = ("input_ids", "attention_mask", "position_ids", "segment_ids")
 
 
 class CausalLanguageModel(ConfiguredModel):
@@ -23,9 +23,10 @@ class CausalLanguageModel(ConfiguredModel):
 
     Shapes:
         B batch, T tokens, V vocabulary, D width: ``input_ids (B, T)``, alone, or with ``attention_mask (B, T)`` (1
-        where a token may be seen) and ``position_ids (B, T)`` in a list or dictionary. A dictionary comes out:
-        ``logits (B, T, V)``, or ``last_hidden_state (B, T, D)`` without a head; with ``hidden_states`` a tuple of
-        ``depth + 1`` tensors ``(B, T, D)``, the last one normalised, as in transformers.
+        where a token may be seen), ``position_ids (B, T)`` and ``segment_ids (B, T)`` (numbers of the texts that share
+        a row, and do not see each other) in a list or dictionary. A dictionary comes out: ``logits (B, T, V)``, or
+        ``last_hidden_state (B, T, D)`` without a head; with ``hidden_states`` a tuple of ``depth + 1`` tensors
+        ``(B, T, D)``, the last one normalised, as in transformers.
 
     Raises:
         ShapeError: There are more tokens than learned positions.
@@ -36,6 +37,7 @@ class CausalLanguageModel(ConfiguredModel):
     final_norm: keras.layers.Layer
     input_names: Sequence[str] = INPUTS
     learned_positions = False
+    forgets = True  # whether reading may begin anew at an earlier place of the cache
     embedding_deviation = 0.02
 
     def __init__(self, config: Any, **kwargs: Any):
@@ -89,10 +91,14 @@ class CausalLanguageModel(ConfiguredModel):
         """
         return keras.KerasTensor((None, *(input_shape or (self.config.positions,))), "int32", name="input_ids")
 
-    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:  # (B, T), or up to three of them
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:  # (B, T), or up to four of them
         """Return logits, or the last hidden state, by name."""
-        ids, mask, positions = (*named_inputs(self.name, inputs, self.input_names), None)[:3]
+        given: dict[str, Any] = dict.fromkeys(INPUTS)
+        given |= zip(self.input_names, named_inputs(self.name, inputs, self.input_names), strict=True)
+        ids, mask, positions, segments = given.values()
         self.check_length(ids.shape[1])
+        if segments is not None:
+            mask = within_segments(segments, mask)
         if positions is None:
             positions = ops.arange(ops.shape(ids)[1], dtype="int32")
         x = self.embed(ids, positions, training)
@@ -122,20 +128,30 @@ class CausalLanguageModel(ConfiguredModel):
         Args:
             ids: ``(B, T)``.
             cache: Of ``empty_cache`` or an earlier call.
-            start: Place of the first of these tokens in the cache, a scalar.
+            start: Place of the first of these tokens in the cache, a scalar, or ``(B,)``. What the cache holds from
+                there on is forgotten.
             mask: ``(B, S)``, S the length of the cache: true where a place holds a token that may be seen.
             positions: ``(B, T)``.
 
         Returns:
             Logits ``(B, V)`` in float32, and the cache.
         """
+        x, kept = self._remembered(ids, cache, start, mask, positions)
+        logits = self.logits(self.final_norm(x[:, -1:]))
+        return ops.cast(logits[:, 0], "float32"), kept
+
+    def score(self, ids: Any, cache: list[Any], start: Any, mask: Any, positions: Any) -> tuple[Any, list[Any]]:
+        """Read tokens as `advance` does, and return the logits of the token after each: ``(B, T, V)``, float32."""
+        x, kept = self._remembered(ids, cache, start, mask, positions)
+        return ops.cast(self.logits(self.final_norm(x)), "float32"), kept
+
+    def _remembered(self, ids: Any, cache: list[Any], start: Any, mask: Any, positions: Any) -> tuple[Any, list[Any]]:
         x = self.embed(ids, positions, training=False)
         kept = []
         for block, one in zip(self.blocks, cache, strict=True):
             x, one = self.through(block, x, mask=mask, positions=positions, training=False, cache=one, start=start)
             kept.append(one)
-        logits = self.logits(self.final_norm(x[:, -1:]))
-        return ops.cast(logits[:, 0], "float32"), kept
+        return x, kept
 
     def check_length(self, length: int | None) -> None:
         """Refuse texts that are longer than there are learned positions.
@@ -157,3 +173,14 @@ class CausalLanguageModel(ConfiguredModel):
             {"logits": (*input_shape, config.vocabulary)} if config.head else {"last_hidden_state": state}
         )
         return {**shapes, "hidden_states": (state,) * (config.depth + 1)} if config.hidden_states else shapes
+
+
+def within_segments(segments: Any, mask: Any = None) -> Any:
+    """Return which tokens each may see where texts share rows: ``(B, T, T)``, true within a text.
+
+    Args:
+        segments: Number of the text of each token, ``(B, T)``.
+        mask: True where a token may be seen, ``(B, T)``, or None.
+    """
+    same = ops.equal(segments[:, :, None], segments[:, None, :])
+    return same if mask is None else ops.logical_and(same, ops.cast(mask, "bool")[:, None, :])

@@ -84,7 +84,7 @@ class MPT(CausalLanguageModel):
     """
 
     family = "mpt"
-    input_names = INPUTS[:2]
+    input_names = (*INPUTS[:2], INPUTS[3])
 
     def __init__(self, config: MPTConfig | dict[str, Any], **kwargs: Any):
         config = as_config(MPTConfig, config)

@@ -27,6 +27,7 @@ class StateSpaceLanguageModel(CausalLanguageModel):
     """
 
     input_names = ("input_ids", "attention_mask")
+    forgets = False
 
     def through(self, block: Any, x: Any, *, mask: Any, positions: Any, training: bool | None, **cached: Any) -> Any:
         """Return what a block makes of vectors; with ``cache`` a pair of that and the cache. Order alone counts."""

@@ -158,6 +158,15 @@ class TextEncoder(ConfiguredModel):
         """Activation of the head that guesses tokens."""
         return self.config.activation
 
+    def groups_upward(self) -> dict[str, list[keras.layers.Layer]]:
+        """Return the layers in groups, from the input upward: embeddings, blocks, head."""
+        parts = (self.masked_head, self.pooler, self.classifier, self.spans, self.sentences)
+        head = [layer for layer in parts if layer is not None]
+        others = {id(layer) for layer in (*self.blocks, *head)}
+        groups = {"embeddings": [layer for layer in self.layers if id(layer) not in others]}
+        groups |= {block.name: [block] for block in self.blocks}
+        return {**groups, "head": head} if head else groups
+
     def start(self) -> keras.initializers.Initializer:
         """Return how kernels and tables begin: normal with the deviation of BERT's code."""
         return keras.initializers.RandomNormal(stddev=0.02)

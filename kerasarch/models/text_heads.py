@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasarch.errors import UsageError
 from kerasarch.layers.feed_forward import ACTIVATIONS
+from kerasarch.models.label_crossentropy import LabelCrossentropy
 
 LABELLED = ("classification", "tags")
 """Heads whose size is the number of labels."""
@@ -102,10 +103,7 @@ def head_losses(config: Any, outputs: tuple[HeadOutput, ...]) -> dict[str, keras
         if task == "multi_label":
             return {"logits": keras.losses.BinaryCrossentropy(from_logits=True)}
     ignored = {output.name: IGNORED_LABEL if output.each and output.size else None for output in outputs}
-    return {
-        name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=label)
-        for name, label in ignored.items()
-    }
+    return {name: LabelCrossentropy(label) for name, label in ignored.items()}
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")

@@ -1,5 +1,6 @@
 """What a report says of a classifier: scores, classes, confusion, calibration, examples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,32 @@ def report_classifier(run: Run, test: Any, probabilities: np.ndarray) -> Classif
     Returns:
         The scores.
     """
-    classes = test.source.classes
-    scores = classification_summary(test.labels, probabilities, classes)
-    reliability = calibration(test.labels, probabilities)
+    scores = report_scores(run, test.labels, probabilities, test.source.classes)
+    show_examples(run, test, probabilities)
+    return scores
+
+
+def report_scores(
+    run: Run, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], *, kind: str = "image"
+) -> ClassificationSummary:
+    """Write a classifier's scores by class and over all, its confusion and how well it knows what it knows.
+
+    Args:
+        run: The run.
+        labels: Class of each example, ``(N,)``.
+        probabilities: What the classifier says of them, ``(N, classes)``.
+        classes: Names of the classes.
+        kind: What an example is, in the singular.
+
+    Returns:
+        The scores.
+    """
+    scores = classification_summary(labels, probabilities, classes)
+    reliability = calibration(labels, probabilities)
     run.table(
         "scores",
         [{"score": name, "value": round(value, 4)} for name, value in all_scores(scores, reliability).items()],
-        caption=f"Scores on {len(test.labels)} test images; macro counts every class alike, micro every image",
+        caption=f"Scores on {len(labels)} test {kind}s; macro counts every class alike, micro every {kind}",
     )
     run.table(
         "classes",
@@ -38,7 +58,7 @@ def report_classifier(run: Run, test: Any, probabilities: np.ndarray) -> Classif
                 "precision": round(found.precision, 4),
                 "recall": round(found.recall, 4),
                 "F1": round(found.f1, 4),
-                "images": found.count,
+                f"{kind}s": found.count,
             }
             for found in scores.classes
         ],
@@ -47,8 +67,7 @@ def report_classifier(run: Run, test: Any, probabilities: np.ndarray) -> Classif
     run.confusion(scores.confusion, classes)
     caption = f"Accuracy by confidence; expected calibration error {reliability.error:.1%}"
     with run.figure("calibration", caption=caption) as figure:
-        draw_reliability(figure, reliability)
-    show_examples(run, test, probabilities)
+        draw_reliability(figure, reliability, kind=kind)
     return scores
 
 
@@ -62,7 +81,7 @@ def all_scores(scores: ClassificationSummary, reliability: Calibration) -> dict[
     }
 
 
-def draw_reliability(figure: Any, found: Calibration) -> None:
+def draw_reliability(figure: Any, found: Calibration, *, kind: str = "image") -> None:
     """Draw a reliability diagram: accuracy in each bin of confidence, and how many predictions a bin has.
 
     Guo et al., 2017, fig. 1 (https://arxiv.org/abs/1706.04599).
@@ -70,6 +89,7 @@ def draw_reliability(figure: Any, found: Calibration) -> None:
     Args:
         figure: A matplotlib figure.
         found: What to draw.
+        kind: What an example is, in the singular.
     """
     figure.set_size_inches(4.2, 4.2)
     figure.patch.set_alpha(0)
@@ -85,7 +105,7 @@ def draw_reliability(figure: Any, found: Calibration) -> None:
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1)
     lower.bar(places, found.counts, width, align="edge", color=COLOURS[7])
-    lower.set_ylabel("images", color=INK, fontsize=8)
+    lower.set_ylabel(f"{kind}s", color=INK, fontsize=8)
     lower.set_xlabel("confidence", color=INK, fontsize=8)
     for axes in (upper, lower):
         axes.patch.set_alpha(0)

@@ -14,7 +14,7 @@ from kerasarch.metrics.token_baselines import bigram_loss, unigram_loss
 from kerasarch.recipe import Run
 from kerasarch.runs.folder import TOKENIZER
 from kerasarch.runs.writing_samples import WritingSamples
-from kerasarch.training.language_options import LanguageOptions
+from kerasarch.training.language_options import LanguageOptions, LanguageTrainingOptions, OptimizerOptions
 
 EVALUATED = 64
 """Windows of held-out text in a batch."""
@@ -108,16 +108,30 @@ def train_language_model(run: Run, model: Any, data: LanguageData, options: Lang
     return figures
 
 
-def compile_language_model(model: Any, options: LanguageOptions, steps: int) -> None:
-    """Say how a language model learns: AdamW with a warm-up and a cosine; normalisations and biases do not decay.
+def compile_language_model(model: Any, options: LanguageTrainingOptions, steps: int) -> None:
+    """Say how a language model learns: see `language_optimizer`.
 
     Args:
         model: A `kerasarch.models.CausalLanguageModel`, built.
         options: The options.
         steps: Steps of training.
     """
+    from kerasarch.models import LabelCrossentropy
+
+    model.compile(language_optimizer(model, options, steps), loss={"logits": LabelCrossentropy()})
+
+
+def language_optimizer(model: Any, options: OptimizerOptions, steps: int) -> Any:
+    """Return AdamW with a warm-up and a cosine; normalisations and biases do not decay.
+
+    Args:
+        model: The model, built.
+        options: The options.
+        steps: Steps of training.
+    """
     import keras
 
+    from kerasarch import backends
     from kerasarch.training import WarmupCosine
 
     rate = WarmupCosine(options.learning_rate, total=steps, warmup=options.warmup, final=options.final_rate)
@@ -129,7 +143,7 @@ def compile_language_model(model: Any, options: LanguageOptions, steps: int) -> 
         global_clipnorm=options.clip or None,
     )
     optimizer.exclude_from_weight_decay([one for one in model.trainable_variables if len(one.shape) < 2])
-    model.compile(optimizer, loss={"logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)})
+    return backends.quicken(optimizer)
 
 
 def _writer(run: Run, model: Any, data: LanguageData, options: LanguageOptions) -> Callable[[], str]:

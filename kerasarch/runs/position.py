@@ -89,6 +89,8 @@ class Served(keras.utils.PyDataset):
             epoch, position = self.epoch, self.start + index
             if self._within and hasattr(self.data, "next_batch"):
                 return self.data.next_batch(epoch, position)
+            if not self._within and hasattr(self.data, "sample"):
+                return self.data.sample(epoch, position)
             if hasattr(self.data, "batch"):
                 return self.data.batch(epoch, position)
             # The data counts from its own position, which go_to has set.

@@ -1,10 +1,11 @@
-"""Language models with their tokenizers, as a person names them: a run, a folder, a repository of the hub."""
+"""Language models and translators with their tokenizers, as a person names them: a run, a folder, a repository."""
 
 from pathlib import Path
 from typing import Any
 
 from kerasarch.errors import UsageError
 from kerasarch.runs.folder import MODEL, RUN, TOKENIZER, RunFolder, find
+from kerasarch.runs.tokenizer_pair import load_tokenizers
 
 TOKENIZER_FILES = ["*.json", "*.txt", "*.model", "*.spm"]
 
@@ -37,10 +38,11 @@ def open_text_model(source: str, folder: RunFolder | None, *, dtype: str | None 
         dtype: Dtype policy of a folder's model; None for Keras' own.
 
     Returns:
-        A `kerasarch.models.CausalLanguageModel` and a `kerasarch.data.Tokenizer`.
+        A `kerasarch.models.CausalLanguageModel` and a `kerasarch.data.Tokenizer`; or a model that reads one text and
+        writes another, and a `kerasarch.runs.tokenizer_pair.TokenizerPair`.
 
     Raises:
-        UsageError: It is no language model, or the dtype is given for a run.
+        UsageError: It is neither, or the dtype is given for a run.
         WeightsError: A file is missing or damaged.
         DependencyError: The network or a package is missing.
     """
@@ -57,11 +59,18 @@ def open_text_model(source: str, folder: RunFolder | None, *, dtype: str | None 
 
         given: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
         model, name = from_pretrained(source, **given), source
-        place = _folder_of(source)
+        place = tokenizer_folder(source)
+    if is_translator(model) and getattr(model.config, "head", True):
+        return model, load_tokenizers(place)
     if not isinstance(model, models.CausalLanguageModel) or not model.config.head:
         what = type(model).__name__ + (" without a head" if isinstance(model, models.CausalLanguageModel) else "")
         raise UsageError(f"{name} is no language model that goes on with texts: its model is a {what}.")
     return model, load_tokenizer(place)
+
+
+def is_translator(model: Any) -> bool:
+    """Whether a model reads one text and writes another."""
+    return hasattr(model, "read_source")
 
 
 def _model_of(folder: RunFolder) -> Any:
@@ -81,8 +90,15 @@ def _model_of(folder: RunFolder) -> Any:
         raise WeightsError(f"{path} cannot be opened ({str(error).strip().splitlines()[0]}).") from error
 
 
-def _folder_of(source: str) -> Path:
-    """Return the folder of the tokenizer's files, fetched from the hub where that is meant."""
+def tokenizer_folder(source: str) -> Path:
+    """Return the folder of the tokenizer's files, fetched from the hub where that is meant.
+
+    Args:
+        source: A folder, or ``hf:org/name[@revision]``.
+
+    Raises:
+        DependencyError: The network or a package is missing.
+    """
     if not source.startswith("hf:"):
         return Path(source).expanduser()
     from kerasarch.weights.sources import fetch

@@ -89,6 +89,18 @@ BUILT_IN = {
         Example({"features": 6, "classes": 5, "widths": (2, 3), "kernels": ((3, 3), (3, 3)), "units": 4, "depth": 1},
                 [(2, 7, 6)]),
     ],
+    "kerasarch.models.speech_recognizer:speech_recognizer": [
+        Example({"words": ("ab", "ba"), "bands": 6, "window": 16, "step": 8, "widths": (2, 3), "units": 4, "depth": 1,
+                 "kernels": ((3, 3), (3, 3))}, [(2, 90)]),
+    ],
+    "kerasarch.models.forecaster:linear_forecaster": [Example({"look_back": 6, "horizon": 3}, [(2, 6, 2)])],
+    "kerasarch.models.segment_rnn:segment_rnn": [
+        Example({"look_back": 6, "horizon": 3, "segment": 2, "units": 4, "columns": 2}, [(2, 6, 2)]),
+    ],
+    "kerasarch.models.patch_transformer:patch_transformer": [
+        Example({"look_back": 6, "horizon": 3, "patch": 2, "stride": 1, "width": 4, "heads": 2, "depth": 1,
+                 "hidden": 6}, [(2, 6, 2)], still=_KEYS),
+    ],
     "kerasarch.models.bert:bert": [
         Example({**_ENCODER, "positions": 5}, [Integers((2, 5), below=9)], still=_KEYS),
     ],

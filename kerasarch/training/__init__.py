@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kerasarch.training.diffusion_options import DiffusionMethod, DiffusionOptions, UNetDiffusionOptions
     from kerasarch.training.early_stopping import EarlyStopping
     from kerasarch.training.feature_classifier import FeatureClassifier, train_feature_classifier
+    from kerasarch.training.forecast_options import ForecastOptions
     from kerasarch.training.generative_options import (
         AdversarialAdamOptions,
         AdversarialOptions,
@@ -26,21 +27,29 @@ if TYPE_CHECKING:
     from kerasarch.training.group_optimizer import GroupOptimizer
     from kerasarch.training.groups import LayerGroup, layer_groups
     from kerasarch.training.health import DiscriminatorLogs
-    from kerasarch.training.language_options import LanguageOptions
+    from kerasarch.training.language_options import AdaptationOptions, LanguageOptions, MaskedLanguageOptions
     from kerasarch.training.learner import Learner
     from kerasarch.training.objective import Accuracy, SmoothedCrossentropy
     from kerasarch.training.optimizer_set import OptimizerSet
+    from kerasarch.training.parallel_options import ParallelTextOptions
     from kerasarch.training.perceptron import Mistakes, PerceptronCriterion, WeightPath
+    from kerasarch.training.question_options import QuestionOptions
     from kerasarch.training.rates import group_rates
-    from kerasarch.training.schedules import WarmupCosine
+    from kerasarch.training.schedules import InverseSquareRoot, WarmupCosine
+    from kerasarch.training.speech_options import SpeechOptions
     from kerasarch.training.strategies import Stage, plan
+    from kerasarch.training.text_options import EncoderOptions, Family, TaggingOptions, TextClassificationOptions
     from kerasarch.training.text_to_image_options import TextSampler, TextToImageOptions
+    from kerasarch.training.text_to_text_options import TextToTextOptions
     from kerasarch.training.timeline import Timeline
+    from kerasarch.training.token_loss import Perplexity, TokenCrossentropy
+    from kerasarch.training.token_metrics import TokenAccuracy, TokenLoss
     from kerasarch.training.transfer import train_strategies
     from kerasarch.training.transfer_options import TransferOptions
     from kerasarch.training.unfreezing import GradualUnfreezing
 
 _HOMES = {
+    "AdaptationOptions": "language_options",
     "Accuracy": "objective",
     "AdversarialAdamOptions": "generative_options",
     "AdversarialOptions": "generative_options",
@@ -52,21 +61,36 @@ _HOMES = {
     "DiffusionOptions": "diffusion_options",
     "DiscriminatorLogs": "health",
     "EarlyStopping": "early_stopping",
+    "EncoderOptions": "text_options",
+    "Family": "text_options",
     "FeatureClassifier": "feature_classifier",
+    "ForecastOptions": "forecast_options",
     "GenerativeOptions": "generative_options",
     "GradualUnfreezing": "unfreezing",
     "GroupOptimizer": "group_optimizer",
+    "InverseSquareRoot": "schedules",
     "LanguageOptions": "language_options",
     "LayerGroup": "groups",
     "Learner": "learner",
+    "MaskedLanguageOptions": "language_options",
     "Mistakes": "perceptron",
     "OptimizerSet": "optimizer_set",
+    "ParallelTextOptions": "parallel_options",
     "PerceptronCriterion": "perceptron",
+    "QuestionOptions": "question_options",
+    "Perplexity": "token_loss",
     "SmoothedCrossentropy": "objective",
+    "SpeechOptions": "speech_options",
     "Stage": "strategies",
+    "TaggingOptions": "text_options",
+    "TextClassificationOptions": "text_options",
     "TextSampler": "text_to_image_options",
     "TextToImageOptions": "text_to_image_options",
+    "TextToTextOptions": "text_to_text_options",
     "Timeline": "timeline",
+    "TokenAccuracy": "token_metrics",
+    "TokenCrossentropy": "token_loss",
+    "TokenLoss": "token_metrics",
     "TransferOptions": "transfer_options",
     "TranslationOptions": "generative_options",
     "UNetDiffusionOptions": "diffusion_options",
@@ -84,6 +108,7 @@ _HOMES = {
 
 __all__ = [
     "Accuracy",
+    "AdaptationOptions",
     "AdversarialAdamOptions",
     "AdversarialOptions",
     "ArrayBatches",
@@ -94,21 +119,36 @@ __all__ = [
     "DiffusionOptions",
     "DiscriminatorLogs",
     "EarlyStopping",
+    "EncoderOptions",
+    "Family",
     "FeatureClassifier",
+    "ForecastOptions",
     "GenerativeOptions",
     "GradualUnfreezing",
     "GroupOptimizer",
+    "InverseSquareRoot",
     "LanguageOptions",
     "LayerGroup",
     "Learner",
+    "MaskedLanguageOptions",
     "Mistakes",
     "OptimizerSet",
+    "ParallelTextOptions",
     "PerceptronCriterion",
+    "Perplexity",
+    "QuestionOptions",
     "SmoothedCrossentropy",
+    "SpeechOptions",
     "Stage",
+    "TaggingOptions",
+    "TextClassificationOptions",
     "TextSampler",
     "TextToImageOptions",
+    "TextToTextOptions",
     "Timeline",
+    "TokenAccuracy",
+    "TokenCrossentropy",
+    "TokenLoss",
     "TransferOptions",
     "TranslationOptions",
     "UNetDiffusionOptions",

@@ -47,7 +47,8 @@ def layer_groups(model: keras.Model, groups: Mapping[str, str | Sequence[str]] |
     fits most of keras.applications (``conv2_block1_1_conv``: ``conv2``); ``block_3_expand`` is in ``block_3``. A layer
     with a name that Keras made up (``conv2d_57``) belongs to the next layer above it that has a name of its own, and so
     do layers without weights, such as the dropout in front of the head. Models inside a model are looked into.
-    For a subclassed model the layers are those it holds as attributes, in the order of their creation.
+    For a subclassed model the layers are those it holds as attributes, in the order of their creation, unless it says
+    itself which belong together: by ``groups_upward()``, as text encoders do.
 
     Args:
         model: Any built Keras model: functional, sequential or subclassed.
@@ -65,10 +66,13 @@ def layer_groups(model: keras.Model, groups: Mapping[str, str | Sequence[str]] |
         raise UsageError(
             f"Received model {model.name!r} without weights, expected a built one. Call it once on a batch of data."
         )
-    keys = _keys_by_pattern(layers, groups) if groups else _keys_by_name(layers)
     members: dict[str, list[keras.layers.Layer]] = {}
-    for layer, key in zip(layers, keys, strict=True):
-        members.setdefault(key, []).append(layer)
+    if not groups and hasattr(model, "groups_upward"):
+        members = model.groups_upward()
+    else:
+        keys = _keys_by_pattern(layers, groups) if groups else _keys_by_name(layers)
+        for layer, key in zip(layers, keys, strict=True):
+            members.setdefault(key, []).append(layer)
     found = [LayerGroup(name, tuple(group)) for name, group in members.items()]
     return [group for group in found if group.variables]
 

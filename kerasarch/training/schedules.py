@@ -1,4 +1,4 @@
-"""Learning rates that follow the stages of unfreezing."""
+"""Learning rates that are warmed up and fall, counted by the optimizer alone."""
 
 import math
 from typing import Any
@@ -58,3 +58,34 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "final": self.final,
             "offset": self.offset,
         }
+
+
+@keras.saving.register_keras_serializable(package="kerasarch")
+class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear warm-up, then a rate that falls with the root of the steps; neither asks how many steps there will be.
+
+    With ``n = iterations + 1``: ``rate * min(n / warmup, (warmup / n) ** 0.5)``: Vaswani et al., 2017, eq. 3
+    (https://arxiv.org/abs/1706.03762), where ``rate`` is ``(width * warmup) ** -0.5``.
+
+    Args:
+        rate: Highest rate, at the end of the warm-up.
+        warmup: Steps of the warm-up, 1 or more.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+
+    def __init__(self, rate: float, *, warmup: int):
+        super().__init__()
+        if rate < 0 or warmup < 1:
+            raise UsageError(f"Expected a rate not below 0 and a warm-up of 1 or more. Received {rate} and {warmup}.")
+        self.rate, self.warmup = rate, warmup
+
+    def __call__(self, step: Any) -> Any:
+        """Rate at a step, a scalar float32 tensor."""
+        number = ops.cast(step, "float32") + 1
+        return self.rate * ops.minimum(number / self.warmup, ops.sqrt(self.warmup / number))
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration, as in Keras."""
+        return {"rate": self.rate, "warmup": self.warmup}

@@ -1,5 +1,7 @@
 """The moving averages of weights that an optimizer keeps, for validation and for what training ends with."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -38,14 +40,30 @@ class ValidateAverages(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Put the averages into the model."""
-        self._swap()
+        _swap(self.model)
 
     def on_test_end(self, logs: Any = None) -> None:
         """Put the weights back."""
-        self._swap()
+        _swap(self.model)
 
-    def _swap(self) -> None:
-        for variable, average in averages_of(self.model):
-            value = np.array(keras.ops.convert_to_numpy(variable.value))
-            variable.assign(np.array(keras.ops.convert_to_numpy(average.value)))
-            average.assign(value)
+
+@contextlib.contextmanager
+def with_averages(model: keras.Model) -> Iterator[None]:
+    """Have a model work with the averages of its weights within a block; nothing changes where there are none.
+
+    Args:
+        model: A compiled model.
+    """
+    _swap(model)
+    try:
+        yield
+    finally:
+        _swap(model)
+
+
+def _swap(model: keras.Model) -> None:
+    """Exchange weights and averages."""
+    for variable, average in averages_of(model):
+        value = np.array(keras.ops.convert_to_numpy(variable.value))
+        variable.assign(np.array(keras.ops.convert_to_numpy(average.value)))
+        average.assign(value)

@@ -1,4 +1,4 @@
-"""Files of low-rank adapters in diffusers' layout: ``pytorch_lora_weights.safetensors``."""
+"""Files of low-rank adapters: in diffusers' layout, ``pytorch_lora_weights.safetensors``, or by the names of layers."""
 
 import re
 from pathlib import Path
@@ -19,11 +19,13 @@ _NAME = re.compile(r"(?P<place>.+)\.(?P<part>lora_A|lora_B|lora\.down|lora\.up|a
 _DOWN, _UP = ("lora_A", "lora.down"), ("lora_B", "lora.up")
 
 
-def write_adapters(unet: keras.Model, path: str | Path) -> Path:
-    """Write a U-Net's adapters as diffusers' ``load_lora_weights`` reads them.
+def write_adapters(network: keras.Model, path: str | Path) -> Path:
+    """Write a network's adapters, those of a U-Net as diffusers' ``load_lora_weights`` reads them.
+
+    Adapters of other networks have the names of the layers here, as in ``block0.attention.query.lora_A.weight``.
 
     Args:
-        unet: With adapters.
+        network: With adapters.
         path: The file, or a folder for one called ``pytorch_lora_weights.safetensors``.
 
     Returns:
@@ -35,26 +37,27 @@ def write_adapters(unet: keras.Model, path: str | Path) -> Path:
     path = Path(path)
     path = path if path.suffix == ".safetensors" else path / FILE
     tensors: dict[str, np.ndarray] = {}
-    for place, layer in _places(unet).items():
+    prefix = _prefix(network)
+    for place, layer in _places(network).items():
         if not layer.lora_enabled:
             continue
         # diffusers' weight is alpha / rank too, with alpha the rank where the file says nothing: put it into B.
         weight = layer.lora_alpha / layer.lora_rank
         down, up = (keras.ops.convert_to_numpy(part) for part in (layer.lora_kernel_a, layer.lora_kernel_b))
-        tensors[f"{_PREFIX}{place}.lora_A.weight"] = np.asarray(down, "float32").T
-        tensors[f"{_PREFIX}{place}.lora_B.weight"] = np.asarray(up, "float32").T * np.float32(weight)
+        tensors[f"{prefix}{place}.lora_A.weight"] = np.asarray(down, "float32").T
+        tensors[f"{prefix}{place}.lora_B.weight"] = np.asarray(up, "float32").T * np.float32(weight)
     if not tensors:
-        raise UsageError(f"{unet.name} has no adapters to write. Add some: kerasarch.models.add_adapters.")
+        raise UsageError(f"{network.name} has no adapters to write. Add some: kerasarch.models.add_adapters.")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_safetensors(path, tensors)
     return path
 
 
-def read_adapters(unet: keras.Model, path: str | Path, *, scale: float = 1.0) -> int:
-    """Give a U-Net the adapters of a file.
+def read_adapters(network: keras.Model, path: str | Path, *, scale: float = 1.0) -> int:
+    """Give a network the adapters of a file.
 
     Args:
-        unet: Without adapters.
+        network: Without adapters.
         path: The file, or a folder with one called ``pytorch_lora_weights.safetensors``.
         scale: Weight of the adapters; 1 is as they were trained.
 
@@ -69,16 +72,16 @@ def read_adapters(unet: keras.Model, path: str | Path, *, scale: float = 1.0) ->
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise WeightsError(f"{path}: no such file of adapters.")
-    pairs = _pairs(read_safetensors(path), path)
-    places = _places(unet)
+    pairs = _pairs(read_safetensors(path), path, _prefix(network))
+    places = _places(network)
     unknown = sorted(set(pairs) - set(places))
     if unknown:
         raise WeightsError(
             f"{path}: adapts {len(unknown)} weights for which there are no adapters here, such as {unknown[0]}. "
-            "Adapted are the linear maps of the attentions in the U-Net's transformer blocks."
+            "Adapted are the linear maps of the attentions in transformer blocks."
         )
     if any(layer.lora_enabled for layer in places.values()):
-        raise UsageError(f"{unet.name} has adapters already. Load the network anew.")
+        raise UsageError(f"{network.name} has adapters already. Load the network anew.")
     for place, (down, up, _) in pairs.items():
         layer, rank = places[place], down.shape[0]
         expected = (layer.kernel.shape[0], layer.kernel.shape[1])
@@ -92,24 +95,32 @@ def read_adapters(unet: keras.Model, path: str | Path, *, scale: float = 1.0) ->
     return len(pairs)
 
 
-def _places(unet: keras.Model) -> dict[str, keras.layers.Dense]:
-    """Return the linear maps that can be adapted by diffusers' names."""
-    module = diffusers_folders.module_of(unet)
+def _prefix(network: keras.Model) -> str:
+    return _PREFIX if diffusers_folders.knows(network) else ""
+
+
+def _places(network: keras.Model) -> dict[str, keras.layers.Dense]:
+    """Return the linear maps that can be adapted by diffusers' names, or by those here."""
+    known = diffusers_folders.knows(network)
     names = {}
-    for layer in adaptable(unet):
-        path = within(unet, layer._kernel.path)
-        names[module.tensor_name(path).removesuffix(".weight")] = layer
+    for layer in adaptable(network):
+        path = within(network, layer._kernel.path)
+        name = diffusers_folders.module_of(network).tensor_name(path) if known else path.replace("/", ".")
+        names[name.removesuffix(".weight").removesuffix(".kernel")] = layer
     return names
 
 
-def _pairs(tensors: dict[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray, float | None]]:
+def _pairs(
+    tensors: dict[str, np.ndarray], path: Path, prefix: str
+) -> dict[str, tuple[np.ndarray, np.ndarray, float | None]]:
     found: dict[str, dict[str, np.ndarray]] = {}
     for name, tensor in tensors.items():
         match = _NAME.fullmatch(name)
-        if match is None or not name.startswith(_PREFIX):
-            raise WeightsError(f"{path}: {name} is no adapter of a U-Net in diffusers' layout.")
+        if match is None or not name.startswith(prefix):
+            whose = "a U-Net in diffusers' layout" if prefix else "a layer"
+            raise WeightsError(f"{path}: {name} is no adapter of {whose}.")
         part = "down" if match["part"] in _DOWN else "up" if match["part"] in _UP else "alpha"
-        found.setdefault(match["place"].removeprefix(_PREFIX), {})[part] = np.asarray(tensor, "float32")
+        found.setdefault(match["place"].removeprefix(prefix), {})[part] = np.asarray(tensor, "float32")
     for place, parts in found.items():
         if not {"down", "up"} <= set(parts) or parts["down"].ndim != 2 or parts["up"].ndim != 2:
             raise WeightsError(f"{path}: {place} lacks one of its two matrices.")

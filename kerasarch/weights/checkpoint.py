@@ -39,6 +39,7 @@ class Checkpoint:
         tensors: Name to array.
         config: The reference's config as plain values, empty where there is none.
         preprocessing: How pictures are prepared, where the checkpoint says so.
+        generation: How texts are generated (``generation_config.json``), empty where there is no such file.
     """
 
     origin: str
@@ -46,6 +47,7 @@ class Checkpoint:
     tensors: Mapping[str, np.ndarray]
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     preprocessing: Preprocessing | None = None
+    generation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

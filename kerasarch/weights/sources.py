@@ -122,7 +122,9 @@ def open_folder(folder: Path, origin: str | None = None) -> Checkpoint:
     if "model_type" in config:
         preprocessor = folder / "preprocessor_config.json"
         preprocessing = _huggingface_preprocessing(read_json(preprocessor)) if preprocessor.is_file() else None
-        return Checkpoint(origin, "huggingface", tensors, config, preprocessing)
+        generation = folder / "generation_config.json"
+        how = read_json(generation) if generation.is_file() else {}
+        return Checkpoint(origin, "huggingface", tensors, config, preprocessing, how)
     if "architecture" in config:
         return Checkpoint(
             origin, "timm", tensors, config, _timm_preprocessing(config.get("pretrained_cfg", {}), origin)
@@ -166,12 +168,19 @@ def _huggingface_preprocessing(given: dict[str, Any]) -> Preprocessing:
         std = std * np.asarray(given.get("image_std", IMAGENET.std))
     if given.get("rescale_offset", False):  # and may subtract 1 before the mean
         mean = mean + 1.0
+    resample = 2 if given.get("resample") is None else given["resample"]
+    if resample not in _RESAMPLING:
+        raise WeightsError(
+            f"preprocessor_config.json says that pictures are resized by resample {resample!r} (Pillow's number). "
+            f"Expected one of {', '.join(f'{number} ({name})' for number, name in _RESAMPLING.items())}; write there "
+            "the one that comes closest."
+        )
     return Preprocessing(
         size=tuple(size),
         mean=tuple(mean),
         std=tuple(std),
         scale=float(given.get("rescale_factor", 1 / 255)) if given.get("do_rescale", True) else 1.0,
-        interpolation=_RESAMPLING.get(given.get("resample", 2), "bilinear"),
+        interpolation=_RESAMPLING[resample],
     )
 
 

@@ -15,7 +15,7 @@ import keras
 
 from kerasarch.errors import UsageError, WeightsError
 from kerasarch.models.family import choose
-from kerasarch.weights import bloom, clip_text, gpt2, llama, mamba, mamba2, mpt, openai_gpt
+from kerasarch.weights import bart, bloom, clip_text, gpt2, llama, mamba, mamba2, marian, mpt, openai_gpt, t5
 from kerasarch.weights.albert import ALBERT
 from kerasarch.weights.bert import BERT
 from kerasarch.weights.checkpoint import Checkpoint, assign, torch_tensors, within
@@ -28,7 +28,8 @@ from kerasarch.weights.text_encoders import EncoderFolder
 
 # A module has MODEL, MODEL_TYPES, IGNORED, read_config, write_config, tensor_name and modern_name; select and complete
 # where the tensors of a file are not one for each variable; comparable where configs that differ may mean the same;
-# fresh where a model may have variables that the file has not.
+# fresh where a model may have variables that the file has not; write_generation where there is a file that says how
+# texts are generated.
 NEUTRAL = ("dropout", "hidden_states", "start")
 """Fields of configs that change nothing of what weights mean."""
 MODULES: tuple[ModuleType | EncoderFolder, ...] = (
@@ -40,6 +41,9 @@ MODULES: tuple[ModuleType | EncoderFolder, ...] = (
     openai_gpt,
     bloom,
     mpt,
+    marian,
+    bart,
+    t5,
     BERT,
     ROBERTA,
     DISTILBERT,
@@ -116,6 +120,9 @@ def write(model: keras.Model, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(folder / "model.safetensors", tensors)
     write_text(folder / "config.json", json.dumps(module.write_config(model.config), indent=2) + "\n")
+    if hasattr(module, "write_generation"):
+        how = module.write_generation(model.config)
+        write_text(folder / "generation_config.json", json.dumps(how, indent=2) + "\n")
     return folder
 
 

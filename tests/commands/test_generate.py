@@ -75,6 +75,36 @@ def test_a_folder_of_weights(tmp_path, generate):
     assert json.loads(beam.stdout) == json.loads(greedy.stdout)
 
 
+def test_a_folder_that_writes_what_it_makes_of_a_text(tmp_path, generate):
+    pytest.importorskip("safetensors")
+    sizes = {"width": 8, "depth": 1, "heads": 2, "hidden": 8, "head_width": 4}
+    model = models.t5(**sizes, vocabulary=257, end=256, suppressed=tuple(range(128, 257)))
+    kerasarch.to_pretrained(model, tmp_path / "t5")
+    ByteTokenizer(("end",)).write(tmp_path / "t5")
+    given = ("t5", "--prompt", "ab", "--new", 4, "--backend", os.environ["KERAS_BACKEND"])
+    drawn = generate(*given, "--temperature", 0)
+    assert drawn.exit_code == 0, drawn.output
+    found = json.loads(generate(*given, "--beams", 1, "--json").stdout)
+    assert drawn.stdout == found[0]["text"] + "\n"
+    assert len(found[0]["text"]) == 4
+    refused = generate(*given, "--stop", "a")
+    assert "--stop: this model searches for a translation" in " ".join(refused.stderr.split())
+
+
+def test_a_draft_proposes_tokens(folder, generate, tmp_path):
+    given = ("latest", "--prompt", "abc", "--new", 6, "--temperature", 0)
+    helped = generate(*given, "--draft", folder.id, "--draft-tokens", 2)
+    assert helped.exit_code == 0, helped.output
+    assert helped.stdout == generate(*given).stdout
+    assert "draft: 100% of" in helped.stderr
+    other = RunFolder.create(tmp_path / "runs", "char-gpt", {"backend": os.environ["KERAS_BACKEND"]}, {})
+    other.update(status="finished")
+    models.gpt2(**SIZES, vocabulary=4, positions=16).save(other.path / MODEL)
+    CharacterTokenizer("abc ").write(other.path / TOKENIZER)
+    refused = generate(folder.id, *given[1:], "--draft", other.id)
+    assert "(4 tokens) differs from that of the model (10 tokens)" in " ".join(refused.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -89,6 +119,10 @@ def test_a_folder_of_weights(tmp_path, generate):
         (("--prompt", "a", "--temperature", -1), "temperature must be"),
         (("--prompt", "xyz"), "'x' is not among"),
         (("--prompts", "nowhere.txt"), "nowhere.txt cannot be read"),
+        (("--prompt", "a", "--draft-tokens", 2), "--draft-tokens is for --draft"),
+        (("--prompt", "a", "--draft", "latest", "--draft-tokens", 0), "--draft-tokens: received 0"),
+        (("--prompt", "a", "--draft", "latest", "--beams", 2), "--beams and --draft"),
+        (("--prompt", "a", "--draft", "latest", "--repetition-penalty", 2), "--repetition-penalty and --draft"),
     ],
 )
 def test_what_is_refused(folder, generate, words, message):

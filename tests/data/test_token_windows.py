@@ -55,6 +55,11 @@ def test_texts(tmp_path):
     assert (len(python.train), len(python.validation)) == (4500, 500)
     assert load_corpus("python", characters=5000) == python
     assert "import" in python.train
+    package = load_corpus("python:json", characters=5000)
+    assert package.name == "the source of json"
+    assert package.train.startswith('r"""JSON')
+    with pytest.raises(UsageError, match="no package 'jsonn'"):
+        load_corpus("python:jsonn")
 
 
 def test_texts_that_there_are_not(tmp_path):

@@ -173,6 +173,18 @@ def test_offsets_point_into_the_text(spiece):
         assert tokenizer.encode("") == []
 
 
+def test_rare_pairs_stay_apart_and_an_end_alone_stands_behind(tmp_path):
+    texts = ["abab abab abab", "cdcd"]
+    learned = {often: PieceTokenizer.learn(texts, size=400, framed="end", frequency=often) for often in (1, 2, 3)}
+    assert [len(one.encode("abab")) for one in learned.values()] == [1, 1, 1]
+    assert [len(one.encode("cdcd")) for one in learned.values()] == [1, 2, 4]
+    learned[2].write(tmp_path)
+    again = load_tokenizer(tmp_path)
+    end = again.special["end"]
+    assert again.frame([7, 8]) == ([7, 8, end], [0, 0, 0])
+    assert again.frame([7], [8])[0] == [7, end, 8, end]
+
+
 def test_characters_and_bytes(tmp_path):
     characters = CharacterTokenizer.learn(["hello", "wörld"])
     assert characters.characters == "dehlorwö"

@@ -27,7 +27,8 @@ X = RNG.normal(size=(2, 5, 8)).astype("float32")
 CONTEXT = RNG.normal(size=(2, 3, 6)).astype("float32")
 MASK = np.array([[True, True, False], [True, False, False]])
 
-
+# Gates of transformers, and what they are in PyTorch
+OWN = {"geglu-tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"), "reglu": torch.relu}
 NAMES = {
     "attention1": "attn1",
     "attention2": "attn2",
@@ -81,7 +82,16 @@ def test_block(ours, theirs):
     assert_close(to_numpy(block(*inputs, **ours_mask)), expected)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", OWN)
+def test_gates_that_diffusers_lacks(activation):
+    layer = FeedForward(activation, hidden=6, initializer="random_normal")
+    layer.build(X.shape)
+    kernels = [to_numpy(part.kernel) for part in (layer.project_in, layer.project_out)]
+    value, gate = np.split(X @ kernels[0], 2, axis=-1)
+    assert_close(to_numpy(layer(X)), (value * OWN[activation](torch.tensor(gate)).numpy()) @ kernels[1])
+
+
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name not in OWN])
 def test_feed_forward(activation):
     theirs = {"quick_gelu": "geglu-approximate", "relu": "gelu"}.get(activation, activation)  # transformers' names
     reference = TheirFeedForward(8, activation_fn=theirs, inner_dim=12)

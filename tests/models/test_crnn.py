@@ -58,6 +58,21 @@ def test_labels_that_do_not_fit_count_nothing_and_leave_gradients_whole():
     np.testing.assert_allclose(to_numpy(found), np.where([1, 1, 0, 1], torch_losses(), 0), rtol=1e-5)
 
 
+def test_gradients_are_those_of_pytorch():
+    leaf = torch.tensor(LOGITS, requires_grad=True)
+    shares = torch.log_softmax(leaf, dim=-1).transpose(0, 1)
+    counts, lengths = torch.tensor(COUNTS), torch.tensor(LENGTHS)
+    losses = torch.nn.functional.ctc_loss(shares, torch.tensor(TARGETS), lengths, counts, reduction="none")
+    (expected,) = torch.autograd.grad(losses.sum(), leaf)
+
+    def total(logits):
+        return keras.ops.sum(models.ctc_loss(TARGETS, COUNTS, logits, LENGTHS))
+
+    slope = to_numpy(quick(training.grad(total))(keras.ops.convert_to_tensor(LOGITS)))
+    np.testing.assert_allclose(slope, expected.numpy(), atol=1e-5)
+    assert (slope[1, 3:] == 0).all()  # beyond the end of a recording
+
+
 def test_examples_may_have_weights():
     model = models.crnn(**SIZES)
     outputs = {"logits": LOGITS, "lengths": LENGTHS}

@@ -107,20 +107,23 @@ def text_model(kind, output, **fields):
     return make
 
 
-def translator(dtype=None):
-    """Called on numbers that stand for tokens: what is read, its mask, what is written."""
-    with_policy(dtype)
-    try:
-        sizes = {"source_vocabulary": 9, "target_vocabulary": 9, "embedding": 4, "width": 6}
-        inputs = [keras.Input((5,)), keras.Input((3,))]
-        source, target = (
-            keras.ops.cast(keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(part)), 8), "int32")
-            for part in inputs
-        )
-        model = models.RecurrentTranslator(sizes, name="inner")
-        return keras.Model(inputs, model({"source_ids": source, "target_ids": target})["logits"])
-    finally:
-        with_policy("float32")
+def translator(kind, **fields):
+    """Called on numbers that stand for tokens: what is read, and what is written."""
+
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            inputs = [keras.Input((5,)), keras.Input((3,))]
+            source, target = (
+                keras.ops.cast(keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(part)), 8), "int32")
+                for part in inputs
+            )
+            model = kind({"source_vocabulary": 9, "width": 6, **fields}, name="inner")
+            return keras.Model(inputs, model({"source_ids": source, "target_ids": target})["logits"])
+        finally:
+            with_policy("float32")
+
+    return make
 
 
 def frames(dtype=None):
@@ -132,6 +135,45 @@ def frames(dtype=None):
         return keras.Model(inputs, models.CRNN(sizes, name="inner")(inputs)["logits"])
     finally:
         with_policy("float32")
+
+
+def tagger(dtype=None):
+    """Called on numbers that stand for words and their characters."""
+    with_policy(dtype)
+    try:
+        inputs = [keras.Input((4,)), keras.Input((4, 3))]
+        words, characters = (
+            keras.ops.cast(1 + keras.ops.minimum(keras.ops.floor(4 * keras.ops.absolute(part)), 7), "int32")
+            for part in inputs
+        )
+        sizes = {"embedding": 5, "character_embedding": 3, "filters": 4, "width": 4, "dropout": 0.0}
+        model = models.RecurrentTagger({"words": 9, "characters": 9, "labels": 3, **sizes}, name="inner")
+        return keras.Model(inputs, model({"word_ids": words, "character_ids": characters})["logits"])
+    finally:
+        with_policy("float32")
+
+
+def waves(dtype=None):
+    with_policy(dtype)
+    try:
+        inputs = keras.Input((40,))
+        return keras.Model(
+            inputs, models.SpeechRecognizer({**SMALL_SPEECH, "widths": (2, 3)}, name="inner")(inputs)["logits"]
+        )
+    finally:
+        with_policy("float32")
+
+
+def forecaster(kind, **fields):
+    def make(dtype=None):
+        with_policy(dtype)
+        try:
+            inputs = keras.Input((6, 2))
+            return keras.Model(inputs, kind({"look_back": 6, "horizon": 3, **fields}, name="inner")(inputs))
+        finally:
+            with_policy("float32")
+
+    return make
 
 
 def dit(dtype=None):
@@ -165,6 +207,7 @@ PLAIN, CROSS = {"down": ("plain", "attention"), "up": ("attention", "plain")}, {
 SMALL_CLIP = {"heads": 2, "hidden": 12, "projection": 6, "projected": True, "end": 2}
 SMALL_ENCODER = {"heads": 2, "hidden": 12, "head": "masked_lm"}
 DISTANCES = {"relative": True, "terms": ("c2p", "p2c"), "buckets": 4, "distance_norm": True, "convolution": 3}
+SMALL_TRANSFORMER = {"vocabulary": 9, "depth": 1, "heads": 2, "hidden": 8, "dropout": 0.0}
 SMALL_MAMBA2 = {"states": 3, "head_width": 4, "groups": 2, "chunk": 3, "bias": True}
 SMALL_VGG = {"depths": (1, 1), "widths": (4, 6), "hidden": (8, 7), "pool": 3, "dropout": 0.0}
 SMALL_DENSENET = {"stem": "small", "depths": (1, 1), "growth": 3, "stem_width": 4, "expansion": 2}
@@ -172,6 +215,8 @@ SMALL_ALEXNET = {"widths": (4, 5, 6, 5, 4), "hidden": (7,), "pool": 2, "local_re
 SMALL_LENET = {"widths": (3, 4), "hidden": (6, 5), "kernel": 3, "grid": 2, "subsampling": "trainable"}
 SMALL_CNN = {"widths": (4, 6), "depth": 1, "pooling": "overlapping", "grid": 2, "hidden": 7, "dropout": 0.0}
 SMALL_CONV1D = {"widths": (4, 6), "kernels": (4, 3), "padding": "causal", "dropout": 0.0}
+SMALL_PATCHES = {"patch": 2, "stride": 1, "width": 4, "heads": 2, "hidden": 6, "depth": 1}
+SMALL_SPEECH = {"words": ("ab", "ba"), "bands": 4, "window": 8, "step": 4, "units": 4, "depth": 1, "output": "classes"}
 UNET = unet(models.UNet2DModel, **PLAIN, head_width=4, classes=3)
 CONDITION = unet(models.UNet2DConditionModel, context=(3, 5), **CROSS, up=("cross", "plain"), heads=2, context_width=5)
 ROWS = [
@@ -186,8 +231,12 @@ ROWS = [
     Row("openai_gpt", text_model(models.OpenAIGPT, "logits", heads=2), (5,), blind=r"key/bias"),
     Row("bloom", text_model(models.Bloom, "logits", heads=2), (5,), blind=r"key/bias"),
     Row("mpt", text_model(models.MPT, "logits", heads=2, clip=0.5), (5,)),
-    Row("seq2seq_rnn", translator, [(5,), (3,)]),
+    Row("seq2seq_rnn", translator(models.RecurrentTranslator, target_vocabulary=9, embedding=4), [(5,), (3,)]),
+    Row("t5", translator(models.T5, **SMALL_TRANSFORMER, head_width=4, tied=False), [(5,), (3,)]),
     Row("crnn", frames, (5, 6)),
+    Row("linear_forecaster", forecaster(models.LinearForecaster), (6, 2)),
+    Row("segment_rnn", forecaster(models.SegmentRNN, segment=2, units=4, columns=2), (6, 2)),
+    Row("patch_transformer", forecaster(models.PatchTransformer, **SMALL_PATCHES), (6, 2), blind=r"key/bias"),
     Row("s4d", text_model(models.S4D, "logits", states=4), (5,)),
     Row("mamba", text_model(models.Mamba, "logits", states=4, rank=3, bias=True), (5,)),
     Row("mamba2", text_model(models.Mamba2, "logits", **SMALL_MAMBA2), (5,)),
@@ -211,6 +260,10 @@ ROWS = [
     Row("mobilenet_v2", mobilenet, (16, 16, 3), blind="project/norm/beta"),
 ]
 LARGE = [
+    Row("marian", translator(models.Marian, **SMALL_TRANSFORMER, attention_bias=True), [(5,), (3,)], "key/bias"),
+    Row("bart", translator(models.Bart, **SMALL_TRANSFORMER, norm_first=True), [(5,), (3,)], "key/bias|logits_bias"),
+    Row("recurrent_tagger", tagger, [(4,), (4, 3)]),
+    Row("speech_recognizer", waves, (40,)),
     Row("roberta", text_model(models.Roberta, "logits", **{**SMALL_ENCODER, "positions": 8}), (5,), blind=r"key/bias"),
     Row("distilbert", text_model(models.DistilBert, "logits", **SMALL_ENCODER), (5,), blind=r"key/bias"),
     Row("deberta", text_model(models.Deberta, "logits", **SMALL_ENCODER, relative=True, terms=("c2p",)), (5,)),

@@ -1,12 +1,16 @@
-"""Parameter counts of full published sizes."""
+"""Parameter counts and shapes of full published sizes."""
 
 import math
 import os
 
 import keras
+import numpy as np
 import pytest
+import torch
 
 from kerasarch import models
+from kerasarch.weights import deit, densenet, vit
+from kerasarch.weights.checkpoint import KERAS_PLACES, to_torch
 from tests import conformance
 
 # PyTorch's device "meta" has shapes and no numbers: the largest network costs a second.
@@ -80,3 +84,49 @@ def test_parameter_counts(name):
     with keras.device("meta"):
         model = models.build(name)
     assert sum(math.prod(variable.shape) for variable in model.trainable_variables) == PUBLISHED[name]
+
+
+def zeros(variable):
+    """A variable's shape as an array that takes no memory."""
+    return np.broadcast_to(np.float32(0), tuple(variable.shape))
+
+
+@pytest.mark.parametrize("depth", [121, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (169, 201))])
+def test_densenets_have_the_shapes_of_keras_applications(depth):
+    with keras.device("meta"):
+        ours = models.build(f"densenet{depth}")
+        theirs = getattr(keras.applications, f"DenseNet{depth}")(weights=None)
+    found = {densenet.tensor_name(one.path, "keras", None): tuple(one.shape) for one in ours.weights}
+    assert found == {
+        f"{layer.name}/{KERAS_PLACES[one.name]}": tuple(one.shape) for layer in theirs.layers for one in layer.weights
+    }
+
+
+LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+HUGE = {"hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16, "intermediate_size": 5120}
+TRANSFORMERS = {
+    # Sizes of google/vit-* and facebook/deit-*-distilled-patch16-224; those that are not named are transformers' own
+    "vit_base_patch16": {},
+    "vit_large_patch32": {**LARGE, "patch_size": 32},
+    "vit_huge_patch14": {**HUGE, "patch_size": 14},
+    "deit_base_patch16": {},
+    "deit_tiny_patch16": {"hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768},
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_vision_transformers_have_the_shapes_of_transformers(name):
+    import transformers
+
+    family, module, kind = ("vit", vit, "classifier") if name.startswith("vit") else ("deit", deit, "distilled")
+    kind = getattr(transformers, module.HUGGINGFACE[kind])
+    with keras.device("meta"):
+        ours = models.build(name)
+    with torch.device("meta"):
+        theirs = kind(kind.config_class(**TRANSFORMERS[name], num_labels=1000))
+    config = models.ViTConfig() if family == "vit" else models.DeiTConfig()
+    found = {
+        module.tensor_name(one.path, "huggingface", config, prefix=module.PREFIX): to_torch(one.path, zeros(one)).shape
+        for one in ours.weights
+    }
+    assert found == {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}

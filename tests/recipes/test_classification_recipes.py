@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from kerasarch.commands.program import program
 
@@ -65,6 +66,44 @@ def test_fresh_weights_expect_the_pictures_they_learn_from(tmp_path, monkeypatch
     assert models.deit(config, classes=2).preprocessing.interpolation == "bicubic"
     assert made[0].preprocessing.interpolation == "bilinear"
     assert made[0].layers[1].name == "stem_normalization"
+
+
+def mixed_folder(root: Path) -> Path:
+    """Two classes of 20 pictures, of four modes and many sizes; a cut photo and a text that is called one."""
+    rng = np.random.default_rng(0)
+    for name, level in (("bright", 150), ("dark", 0)):
+        (root / name).mkdir(parents=True)
+        for number in range(20):
+            size = tuple(rng.integers(9, 40, 2).tolist())
+            noise = Image.fromarray(rng.integers(level, level + 100, (*size, 3), dtype=np.uint8))
+            mode = ("RGB", "L", "RGBA", "CMYK")[number % 4]
+            noise.convert(mode).save(root / name / f"{number}.{'jpg' if mode in ('L', 'CMYK') else 'png'}")
+    noise = Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    noise.save(root / "dark" / "cut.jpg")
+    (root / "dark" / "cut.jpg").write_bytes((root / "dark" / "cut.jpg").read_bytes()[:900])
+    (root / "bright" / "text.jpg").write_text("not an image at all")
+    return root
+
+
+@pytest.mark.quick_on("torch")
+@pytest.mark.filterwarnings("default")
+def test_a_mixed_folder_trains_and_a_strict_run_refuses_it(tmp_path):
+    data = mixed_folder(tmp_path / "photos")
+    arguments = ["run", "train-image", "--model", "cnn", "--sizes", "12", "--smoke", "--data", str(data), "--out"]
+    trained = CliRunner().invoke(program, [*arguments, str(tmp_path / "runs")])
+    assert trained.exit_code == 0, trained.output
+    (result,) = (tmp_path / "runs").glob("*/*/result.json")
+    assert (result.parent / "model.keras").is_file()
+    assert sum(row["images"] for row in table(result.parent, "classes")) == 8  # a fifth of what is readable
+    said = trained.output + (result.parent / "log.txt").read_text()
+    for words in ("photos: skipped 2 of its files", "cut.jpg: damaged", "text.jpg: not an image"):
+        assert words in said
+    refused = CliRunner().invoke(program, [*arguments, str(tmp_path / "strict"), "--strict"])
+    assert refused.exit_code == 1
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("Error:")]
+    assert "text.jpg: not an image" in line
+    assert "load without strict (--strict)" in line
+    assert not list((tmp_path / "strict").glob("*/*/model.keras"))
 
 
 @pytest.mark.slow

@@ -112,6 +112,9 @@ def test_huggingface_backbone_and_its_pictures(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (1, 2, 2, 3)).astype("float32")
     twice = (pixels / 255 - processor["image_mean"]) / processor["image_std"] / processor["image_std"]
     assert_close(conformance.to_numpy(model.preprocessing.layer()(pixels)), twice)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**processor, "resample": 4}))
+    with pytest.raises(WeightsError, match=r"resized by resample 4 \(Pillow's number\). Expected one of 0 \(nearest\)"):
+        kerasarch.from_pretrained(tmp_path)
 
 
 @SHORT

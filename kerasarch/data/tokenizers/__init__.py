@@ -3,6 +3,7 @@
 from kerasarch.data.tokenizers.byte_tokenizer import ByteTokenizer
 from kerasarch.data.tokenizers.character_tokenizer import CharacterTokenizer
 from kerasarch.data.tokenizers.loading import load_tokenizer
+from kerasarch.data.tokenizers.marian_tokenizer import MarianTokenizer
 from kerasarch.data.tokenizers.piece_tokenizer import PieceTokenizer
 from kerasarch.data.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from kerasarch.data.tokenizers.tokenizer import Tokenizer
@@ -10,6 +11,7 @@ from kerasarch.data.tokenizers.tokenizer import Tokenizer
 __all__ = [
     "ByteTokenizer",
     "CharacterTokenizer",
+    "MarianTokenizer",
     "PieceTokenizer",
     "SentencePieceTokenizer",
     "Tokenizer",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerasarch.data.tokenizers.tokenizer import CONFIG, ROLES, Offsets, Tokenizer, write_config
+from kerasarch.data.tokenizers.word_pieces import learn_word_pieces
 from kerasarch.errors import DependencyError, UsageError, WeightsError
 
 FILE = "tokenizer.json"
@@ -51,8 +52,9 @@ class PieceTokenizer(Tokenizer):
         size: int,
         kind: Literal["bpe", "wordpiece", "unigram"] = "bpe",
         lower: bool = False,
-        framed: bool = True,
+        framed: bool | Literal["end"] = True,
         length: int | None = None,
+        frequency: int = 2,
     ) -> "PieceTokenizer":
         """Learn pieces from texts.
 
@@ -66,8 +68,9 @@ class PieceTokenizer(Tokenizer):
             size: Tokens at most, special ones included.
             kind: How.
             lower: Whether capital letters are made small.
-            framed: Whether special tokens are put around texts; running text has none.
+            framed: Whether special tokens are put around texts; running text has none. ``"end"`` puts one behind alone.
             length: Tokens of the longest text; None for no limit.
+            frequency: Of ``"bpe"``: how often a pair occurs that is merged, at least.
 
         Raises:
             DependencyError: The package ``tokenizers`` is missing.
@@ -85,7 +88,8 @@ class PieceTokenizer(Tokenizer):
         if kind == "wordpiece":
             pieces = package.Tokenizer(package.models.WordPiece(unk_token=special["unknown"]))
             _like_bert(pieces, lower=lower)
-            trainer = package.trainers.WordPieceTrainer(**options)
+            pieces.model = learn_word_pieces(package, pieces, texts, size, list(special.values()))
+            pieces.add_special_tokens(list(special.values()))
         elif kind == "unigram":
             pieces = package.Tokenizer(package.models.Unigram())
             pieces.normalizer = _normalizer(package.normalizers.NFKC(), lower)
@@ -98,12 +102,14 @@ class PieceTokenizer(Tokenizer):
                 pieces.normalizer = package.normalizers.Lowercase()
             _like_gpt2(pieces, prefix_space=False)
             trainer = package.trainers.BpeTrainer(
-                initial_alphabet=package.pre_tokenizers.ByteLevel.alphabet(), min_frequency=2, **options
+                initial_alphabet=package.pre_tokenizers.ByteLevel.alphabet(), min_frequency=frequency, **options
             )
-        pieces.train_from_iterator(texts, trainer)
+        if kind != "wordpiece":
+            pieces.train_from_iterator(texts, trainer)
         first, last = ("class", "separator") if kind == "wordpiece" else ("start", "end")
         if framed:
-            _put_around(pieces, special[first], special[last], types=kind == "wordpiece")
+            before = None if framed == "end" else special[first]
+            _put_around(pieces, before, special[last], types=kind == "wordpiece")
         return cls(pieces, special, length=length)
 
     @classmethod
@@ -256,22 +262,23 @@ def _like_bert(pieces: Any, *, lower: bool, accents: bool | None = None, chinese
     pieces.decoder = package.decoders.WordPiece()
 
 
-def _put_around(pieces: Any, first: str, last: str, *, types: bool, twice: bool = False) -> None:
+def _put_around(pieces: Any, first: str | None, last: str, *, types: bool, twice: bool = False) -> None:
     """Set the template of special tokens.
 
     Args:
         pieces: The tokenizer.
-        first: Token before the first text.
+        first: Token before the first text, or None.
         last: Token behind each text.
         types: Whether tokens of a second text count as 1.
         twice: Whether there are two between the texts, as RoBERTa has it.
     """
     second = ":1" if types else ":0"
     between = f"{last}:0 {last}:0" if twice else f"{last}:0"
+    before = "" if first is None else f"{first}:0 "
     pieces.post_processor = _package().processors.TemplateProcessing(
-        single=f"{first}:0 $A:0 {last}:0",
-        pair=f"{first}:0 $A:0 {between} $B{second} {last}{second}",
-        special_tokens=[(token, pieces.token_to_id(token)) for token in dict.fromkeys((first, last))],
+        single=f"{before}$A:0 {last}:0",
+        pair=f"{before}$A:0 {between} $B{second} {last}{second}",
+        special_tokens=[(token, pieces.token_to_id(token)) for token in dict.fromkeys((first, last)) if token],
     )
 
 

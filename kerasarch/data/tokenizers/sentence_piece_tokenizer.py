@@ -109,7 +109,7 @@ class SentencePieceTokenizer(Tokenizer):
         self.file, self.kind, self.layout, self.length = Path(file), kind.removesuffix("Fast"), layout, length
         self.lower = layout.lower if lower is None else lower
         self.extra = extra
-        self._model = _open(self.file)
+        self._model = open_pieces(self.file)
         self.texts = {**layout.special, **(special or {})}
         self._added: dict[str, int] = {}
         self._count = self._model.get_piece_size() + layout.offset
@@ -248,7 +248,13 @@ class SentencePieceTokenizer(Tokenizer):
         return folder
 
 
-def _open(file: Path) -> Any:
+def open_pieces(file: Path) -> Any:
+    """Return a model of ``sentencepiece``.
+
+    Raises:
+        DependencyError: The package is missing.
+        WeightsError: The file is missing or damaged.
+    """
     try:
         import sentencepiece
     except ImportError as error:

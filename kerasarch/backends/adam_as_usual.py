@@ -1,0 +1,12 @@
+"""Adam's update where a compiler makes one pass of it: as Keras has it."""
+
+from typing import Any
+
+
+def quicken(optimizer: Any) -> Any:
+    """Return an optimizer as it is: its update is compiled with the step.
+
+    Args:
+        optimizer: A Keras optimizer.
+    """
+    return optimizer

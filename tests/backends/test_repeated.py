@@ -1,0 +1,94 @@
+"""Steps that are repeated in one loop: what a loop in NumPy gives, also where they are recorded, or must not be."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasarch import backends
+from kerasarch.backends import operations
+from tests.conformance import to_numpy
+
+RNG = np.random.default_rng(0)
+STEPS = 24  # more than are run before they are recorded on PyTorch
+
+
+@pytest.fixture
+def layer():
+    made = keras.layers.Dense(3, use_bias=False)
+    made.build((None, 3))
+    made.set_weights([0.4 * RNG.normal(size=(3, 3))])
+    return made
+
+
+def walk(layer, state, inputs):
+    """What the step below does, by NumPy."""
+    x, kept, outputs = state["x"].copy(), state["kept"].copy(), []
+    for place, one in enumerate(inputs):
+        x = x @ to_numpy(layer.kernel) + one
+        kept[:, 0, place] = x
+        outputs.append(kept.sum(axis=(1, 2)))
+    return x, kept, np.array(outputs)
+
+
+def begun():
+    x = RNG.normal(size=(2, 3)).astype("float32")
+    return {"x": x, "kept": np.zeros((2, 1, 2 * STEPS, 3), "float32"), "place": np.int32(0)}
+
+
+def agree(run, layer):
+    state, inputs = begun(), RNG.normal(size=(STEPS, 2, 3)).astype("float32")
+    x, kept, outputs = walk(layer, state, inputs)
+    for _ in range(2):  # the second time on PyTorch by the record alone
+        after, found = run(state, inputs)
+        np.testing.assert_allclose(to_numpy(found), outputs, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(after["kept"]), kept, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(after["x"]), x, atol=1e-5)
+        assert int(after["place"]) == STEPS
+        state = begun() | {"x": state["x"]}
+
+
+def step_of(layer, calls):
+    def step(now, one):
+        calls.append(1)
+        x = layer(now["x"]) + one
+        kept = operations.write_places(now["kept"], x[:, None, None], now["place"])
+        return {"x": x, "kept": kept, "place": now["place"] + 1}, ops.sum(kept, axis=(1, 2))
+
+    return step
+
+
+def test_steps_from_where_the_one_before_left(layer):
+    calls = []
+    run = backends.repeated(step_of(layer, calls), layer)
+    agree(run, layer)
+    assert len(calls) < STEPS  # compiled, or recorded
+    layer.set_weights([0.3 * RNG.normal(size=(3, 3))])
+    agree(run, layer)
+
+
+def test_places_of_each_row():
+    kept = RNG.normal(size=(2, 3, 6, 4)).astype("float32")
+    new = RNG.normal(size=(2, 2, 3, 4)).astype("float32")
+    expected = kept.copy()
+    expected[0, :, 1:3], expected[1, :, 4:6] = np.moveaxis(new, 2, 1)
+    found = operations.write_places(ops.convert_to_tensor(kept.copy()), new, np.array([1, 4], "int32"))
+    np.testing.assert_array_equal(to_numpy(found), expected)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch records steps")
+def test_a_step_that_looks_at_values_is_called_as_it_is(layer):
+    """What a record would have frozen: a branch, and a place as a plain number."""
+
+    def branching(now, one):
+        sign = -1.0 if float(now["place"]) % 2 else 1.0
+        return {"place": now["place"] + 1}, sign * layer(one)
+
+    def numbered(now, one):
+        return {"place": now["place"] + 1}, layer(one) * int(now["place"])
+
+    inputs = RNG.normal(size=(STEPS, 2, 3)).astype("float32")
+    for step, factors in ((branching, (-1.0) ** np.arange(STEPS)), (numbered, np.arange(STEPS))):
+        _, found = backends.repeated(step, layer)({"place": np.int32(0)}, inputs)
+        expected = inputs @ to_numpy(layer.kernel) * factors[:, None, None]
+        np.testing.assert_allclose(to_numpy(found), expected, atol=1e-4)
