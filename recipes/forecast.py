@@ -46,6 +46,7 @@ def forecast(
     from kerasarch.runs.forecasting import load_forecast_data, train_forecaster
 
     sizes: dict[str, Any] = {"look_back": options.look_back, "horizon": options.horizon, "level": options.level}
+    rate = options.learning_rate or {"transformer": 2e-3, "linear": 5e-3}.get(model, 5e-4)
     if model == "transformer":
         stride = None if segment is None else max(segment // 2, 1)
         sizes |= {"patch": segment, "stride": stride, "width": width, "depth": depth, "dropout": dropout}
@@ -63,4 +64,4 @@ def forecast(
     if model in ("rnn", "lstm", "gru"):
         sizes["columns"] = len(data.series.columns)
     network = build(**{name: value for name, value in sizes.items() if value is not None})
-    return train_forecaster(run, network, data, options, model)
+    return train_forecaster(run, network, data, options, name=model, learning_rate=rate)

@@ -27,6 +27,9 @@ def attend_by_head(query: Any, key: Any, value: Any, mask: Any, causal: bool, bi
         if causal:  # the kernel takes one of both
             past = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
             mask, causal = mask & past, False
+    if mask is not None and bias is None and not torch.is_grad_enabled():
+        # What the kernel makes of a mask at every call; in a record of all layers this is done once.
+        mask = torch.where(mask, 0.0, float("-inf")).to(query.dtype)
     if bias is None:
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
     elif query.shape[2] == 1 and not causal:

@@ -1,6 +1,7 @@
 """Steps that are repeated many times, on PyTorch: recorded once, and then run without Keras in between."""
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from kerasarch.backends.recorded_torch import close
+from kerasarch.backends.shared_torch import share
 
 BEFORE = 16
 """Steps of one set of shapes before they are recorded, which takes as long as some ten of them."""
@@ -47,7 +49,7 @@ def repeated(step: Callable[[Any, Any], tuple[Any, Any]], layer: keras.layers.La
             records.clear()
         record = records.setdefault(key, Record(step, structure))
         outputs = []
-        with torch.no_grad():
+        with torch.no_grad(), torch.jit.optimized_execution(False):  # it would begin with slow runs that watch shapes
             for one in inputs:
                 leaves, output = record(leaves, one)
                 outputs.append(output)
@@ -74,25 +76,32 @@ class Record:
         self.calls += 1
         if self.graph is not None and self.calls > BEFORE + 2:
             found = self.graph(one, *leaves)
-            return found[:-1], found[-1]
+            return list(found[:-1]), found[-1]
         if self.calls == BEFORE + 1:
             self.graph = self._recorded(one, leaves)
         repeated = None if self.graph is None else self.graph(one, *_copies(leaves))
         found = self._run(one, *leaves)
         if repeated is not None and not all(close(*pair) for pair in zip(repeated, found, strict=True)):
             self.graph = None
-        return found[:-1], found[-1]
+        return list(found[:-1]), found[-1]
 
-    def _run(self, one: Any, *leaves: Any) -> list[Any]:
+    def _run(self, one: Any, *leaves: Any) -> tuple[Any, ...]:
         state, output = self.step(pytree.tree_unflatten(list(leaves), self.structure), one)
-        return [*pytree.tree_leaves(state), output]
+        return *pytree.tree_leaves(state), output
 
     def _recorded(self, one: Any, leaves: list[Any]) -> Any:
         try:
-            return make_fx(self._run)(one, *_copies(leaves))
+            return _without_python(share(make_fx(self._run)(one, *_copies(leaves))), (one, *_copies(leaves)))
         except (RuntimeError, TypeError, NotImplementedError) as error:
             logger.debug("A step is called as it is: %s", error)
             return None
+
+
+def _without_python(graph: torch.fx.GraphModule, given: tuple[Any, ...]) -> Any:
+    """Return a record for PyTorch's own interpreter, which takes a quarter of Python's time between two operations."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it wants torch.compile, which takes minutes for a model
+        return torch.jit.trace(graph, given, check_trace=False)
 
 
 def _copies(leaves: list[Any]) -> list[Any]:

@@ -103,7 +103,13 @@ def definitions(rows: Sequence[tuple[str, str]], indent: int = 2, gap: int = 2, 
     return "\n".join(lines)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = (), shrink: str = "") -> str:
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Iterable[str] = (),
+    shrink: str = "",
+    keep_end: bool = False,
+) -> str:
     """Lay out a table; its columns are as wide as they need, one of them gives way where the terminal is narrow.
 
     Args:
@@ -111,6 +117,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[s
         rows: Cells, styled or not.
         right: Titles of columns that are flush right.
         shrink: Title of the column that is cut with an ellipsis when the table is too wide.
+        keep_end: Cut it at the beginning: of a path, the end tells most.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(length(row[i]) for row in [list(heads), *cells]) for i in range(len(heads))]
@@ -124,7 +131,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[s
         parts = []
         for title, cell, wide in zip(heads, row, widths, strict=True):
             if length(cell) > wide:
-                cell = _ANSI.sub("", cell)[: wide - 1] + "…"
+                plain = _ANSI.sub("", cell)
+                cell = f"…{plain[1 - wide :]}" if keep_end else f"{plain[: wide - 1]}…"
             pad = " " * (wide - length(cell))
             parts.append(pad + cell if title in flush else cell + pad)
         return ("  " + "  ".join(parts)).rstrip()

@@ -87,9 +87,8 @@ def command(
         console.say_json(written)
         return
     rows = [(row["file"], row["class"], f"{row['probability']:.1%}", row["figure"]) for row in written]
-    console.say(
-        console.table(("picture", "class", "probability", "figure"), rows, right=("probability",), shrink="picture")
-    )
+    heads = ("picture", "class", "probability", "figure")
+    console.say(console.table(heads, rows, right=("probability",), shrink="picture", keep_end=True))
 
 
 def _run_of(text: str, runs: Path) -> RunFolder | None:

@@ -83,7 +83,8 @@ def command(
         order = chances.argsort()[::-1][:top]
         guesses = [(classifier.classes[place], f"{chances[place]:.1%}") for place in order]
         lines += [(str(file) if number == 0 else "", *guess) for number, guess in enumerate(guesses)]
-    console.say(console.table(("picture", "class", "probability"), lines, right=("probability",), shrink="picture"))
+    heads = ("picture", "class", "probability")
+    console.say(console.table(heads, lines, right=("probability",), shrink="picture", keep_end=True))
 
 
 def _hear(

@@ -45,11 +45,8 @@ def say_heard(words: tuple[str, ...], heard: Iterable[Any], top: int, *, as_json
             (str(file.path), *guess, file.text) if number == 0 else ("", *guess, "")
             for number, guess in enumerate(guesses)
         ]
-    console.say(
-        console.table(
-            ("recording", "class", "probability", "spelled"), lines, right=("probability",), shrink="recording"
-        )
-    )
+    heads = ("recording", "class", "probability", "spelled")
+    console.say(console.table(heads, lines, right=("probability",), shrink="recording", keep_end=True))
 
 
 def _say_csv(words: tuple[str, ...], heard: Iterable[Any]) -> None:

@@ -83,7 +83,9 @@ def load_forecast_data(run: Run, options: ForecastOptions) -> ForecastData:
     )
 
 
-def train_forecaster(run: Run, model: Any, data: ForecastData, options: ForecastOptions, name: str) -> dict[str, float]:
+def train_forecaster(
+    run: Run, model: Any, data: ForecastData, options: ForecastOptions, *, name: str, learning_rate: float
+) -> dict[str, float]:
     """Train a forecaster, judge it beside forecasts that need no training, save it.
 
     Args:
@@ -92,6 +94,7 @@ def train_forecaster(run: Run, model: Any, data: ForecastData, options: Forecast
         data: The series.
         options: The options.
         name: What to call it in tables.
+        learning_rate: The highest, after the warm-up.
 
     Returns:
         ``mse`` and ``mae`` of the test part, standardised, and the same of least squares (``linear_mse``,
@@ -99,7 +102,7 @@ def train_forecaster(run: Run, model: Any, data: ForecastData, options: Forecast
     """
     from kerasarch.training import EarlyStopping
 
-    compile_forecaster(model, options, data.train.steps * options.epochs)
+    compile_forecaster(model, options, learning_rate, data.train.steps * options.epochs)
     stopping = EarlyStopping(patience=options.patience or options.epochs)
     run.fit("training", model, data.train, epochs=options.epochs, validation_data=data.validation, callbacks=[stopping])
     known = (data.series.part("train") - data.mean) / data.deviation
@@ -116,19 +119,20 @@ def train_forecaster(run: Run, model: Any, data: ForecastData, options: Forecast
     return {f"{key}{score}": found[score] for key, found in zip(keys, errors, strict=True) for score in ("mse", "mae")}
 
 
-def compile_forecaster(model: Any, options: ForecastOptions, steps: int) -> None:
+def compile_forecaster(model: Any, options: ForecastOptions, learning_rate: float, steps: int) -> None:
     """Say how a forecaster learns: AdamW with a warm-up and a cosine; what is no matrix does not decay.
 
     Args:
         model: A `kerasarch.models.Forecaster`, built.
         options: The options.
+        learning_rate: The highest, after the warm-up.
         steps: Steps of training.
     """
     import keras
 
     from kerasarch.training import WarmupCosine
 
-    rate = WarmupCosine(options.learning_rate, total=steps, warmup=min(options.warmup, steps - 1))
+    rate = WarmupCosine(learning_rate, total=steps, warmup=min(options.warmup, steps - 1))
     optimizer = keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
     optimizer.exclude_from_weight_decay([one for one in model.trainable_variables if len(one.shape) < 2])
     model.compile(optimizer, loss=options.loss)

@@ -97,10 +97,14 @@ def load_sentences(run: Run, options: ParallelTextOptions) -> SentenceData:
         ),
     )
     run.say(
-        f"{texts.name}: {len(sources):,} pairs to learn from ({left:,} too long), {len(texts.validation):,} to choose "
-        f"by, {len(texts.test):,} to report; {len(pair.source):,} tokens"
-        f"{'' if pair.joint else f' to read, {len(pair.target):,} to write'}; {data.train.steps:,} batches of up to "
-        f"{', '.join(map(str, data.train.edges))} tokens, {data.train.filled:.0%} of them filled"
+        f"{texts.name}: {len(sources):,} pairs to learn from{f' ({left:,} more are too long)' if left else ''}, "
+        f"{len(texts.validation):,} to choose by, {len(texts.test):,} to report"
+    )
+    lengths = [int(edge) for edge in data.train.edges]
+    run.say(
+        f"{len(pair.source):,} tokens{'' if pair.joint else f' to read, {len(pair.target):,} to write'}; "
+        f"{data.train.steps:,} batches with rows of {lengths[0]}{f' to {lengths[-1]}' if len(lengths) > 1 else ''} "
+        f"tokens, {data.train.filled:.0%} filled"
     )
     return data
 

@@ -77,6 +77,38 @@ def test_places_of_each_row():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch records steps")
+def test_what_layers_compute_alike_is_computed_once():
+    """Equal masks and constants are shared; what is written to in between, and random numbers, are not."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from kerasarch.backends.shared_torch import share
+
+    def run(x, kept, place):
+        outputs = []
+        for _ in range(2):
+            mask = torch.arange(4) <= place + torch.tensor([1, 0, 2, 0])
+            before = kept.flatten() * 2
+            kept.view(2, 2).add_(1.0)
+            whole = torch.where(mask, x.exp() + before, 0.0)
+            fresh = x * 3
+            outputs += [whole, fresh.transpose(0, 0).mul_(place), torch.rand(4)]
+        return outputs
+
+    given = [torch.randn(4), torch.ones(4), torch.tensor(2)]
+    graph = share(make_fx(run)(*(one.clone() for one in given)))
+    counts = [str(node.target) for node in graph.graph.nodes]
+    names = ("arange.default", "le.Tensor", "exp.default", "where.self", "mul_.Tensor", "rand.default")
+    assert [counts.count(f"aten.{name}") for name in names] == [1, 1, 1, 2, 2, 2]
+    found, expected = [], []
+    for function, results in ((graph, found), (run, expected)):
+        torch.manual_seed(0)
+        results += function(*(one.clone() for one in given))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch records steps")
 def test_a_step_that_looks_at_values_is_called_as_it_is(layer):
     """What a record would have frozen: a branch, and a place as a plain number."""
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from kerasarch.commands import console
 from kerasarch.commands.program import program
 from kerasarch.models import INCEPTION, Preprocessing, accept_raw_pixels, mean_classifier, mlp, vit
 from kerasarch.runs.folder import MODEL, RunFolder
@@ -173,3 +174,13 @@ def test_bad_input(run, pictures, words, text):
     assert done.exit_code == 2, done.output
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_paths_are_cut_at_their_beginning(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [("/a/long/folder/of/many/pictures/cat.png", "cat"), ("dog.png", "dog")]
+    _, long, short = console.table(("picture", "class"), rows, shrink="picture", keep_end=True).splitlines()
+    assert long == "  …older/of/many/pictures/cat.png  cat"
+    assert short == f"  dog.png{' ' * 24}  dog"
+    _, long, _ = console.table(("picture", "class"), rows, shrink="picture").splitlines()
+    assert long == "  /a/long/folder/of/many/picture…  cat"

@@ -58,6 +58,7 @@ def table(folder, name):
     return json.loads((folder / "parts" / f"table-{name}.json").read_text())["rows"]
 
 
+@pytest.mark.quick_on("jax", "torch")
 def test_texts_from_scratch(texts, tmp_path):
     options = {
         "epochs": 14, "learning_rate": 5e-3, "depth": 1, "heads": 2, "vocabulary": 60, "dropout": 0.0,
@@ -143,6 +144,7 @@ def test_trained_encoders_are_opened_group_by_group(texts, sentences, tmp_path):
     assert json.loads(predict(tags.folder, "we are in", "--json"))[0]["text"] == "we are in"
 
 
+@pytest.mark.quick_on("tensorflow", "torch")
 def test_tags_from_scratch(sentences, tmp_path):
     options = {**SMALL, "epochs": 4, "learning_rate": 2e-2, "dropout": 0.1, "width": 18}  # no heads share it out
     outcome = execute.run("tag", out=tmp_path / "runs", quiet=True, data=str(sentences), **options)

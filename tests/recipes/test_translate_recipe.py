@@ -66,10 +66,11 @@ def test_a_run_resumes_reports_and_translates(pairs, tmp_path, monkeypatch):
     assert "--stop: this model searches for a translation" in " ".join(drawn.stderr.split())
 
 
+@pytest.mark.quick_on("jax", "torch")
 def test_a_transformer_learns_word_by_word(pairs, tmp_path):
     options = {
         **SMALL, "width": 32, "epochs": 12, "learning_rate": 2e-2, "average": 0.0, "shapes": 1, "joint": False,
-        "warmup": 10, "label_smoothing": 0.0,
+        "warmup": 10, "label_smoothing": 0.0, "tokens": 40,
     }  # fmt: skip
     found = execute.run("translate", out=tmp_path, quiet=True, data=str(pairs), model="transformer", **options)
     # As probable as each other, the seven words and the end come to 8
