@@ -6,8 +6,8 @@
 Each of our backends runs in a process of its own, and transformers' ``generate`` in each of them too: they take turns,
 text by text, so that a machine that slows down slows all; the median counts. KerasHub takes part on the same backend
 where keras_hub is installed. A file of ``--json`` gathers what is measured in parts, and all of it is printed. Weights
-are random, and no token ends a text. ``first`` and ``last`` are our tokens a
-second in the first and the last quarter of a text.
+are random, and no token ends a text. ``first`` and ``last`` are our tokens a second in the first and the last quarter
+of a text.
 
 Speculative decoding is timed on a model whose next token is known: its head is made of its embedding, so that after
 token t comes ``next(t)``, around one large circle of all tokens. The draft, one narrow block with a head made in the

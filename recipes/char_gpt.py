@@ -3,7 +3,8 @@
 Papers: Radford et al., 2019, "Language Models are Unsupervised Multitask Learners" (the network); Loshchilov and
 Hutter, 2017 (AdamW; https://arxiv.org/abs/1711.05101). Sizes and training are those of nanoGPT's small setting for
 processors, which comes to a loss of 1.88 on the works of Shakespeare. Seen here, by ``kerasarch run char-gpt --data
-input.txt --limit none`` on PyTorch, seed 0: 1.90 in three minutes and a half of one core.
+input.txt --limit none`` on PyTorch, seed 0: 1.90 in three minutes and a half of one core; by the same model in plain
+PyTorch, on the same batches and all of the held-out text: 1.91.
 """
 
 from typing import Annotated
