@@ -25,6 +25,8 @@ NETWORKS = {
 """Our name to that in keras.applications; the last one is in KerasHub."""
 SAME = {"resnet50": "resnet50_v1"}
 """Our name of what keras.applications has, where it is another one."""
+FIELDS = {"convnext_tiny": {"stochastic_depth": 0.0}}
+"""What makes ours train as the peers do by default: they leave no branch out."""
 
 
 def main() -> None:
@@ -45,7 +47,7 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
     shape = (options.size, options.size, 3)
     results = []
     for network in networks:
-        steps = {"kerasarch": keras_steps(models.build(network, input_shape=shape), options)}
+        steps = {"kerasarch": keras_steps(models.build(network, input_shape=shape, **FIELDS.get(network, {})), options)}
         peer = keras_peer(network, shape)
         if peer is not None:
             steps["Keras"] = keras_steps(peer, options)
