@@ -14,6 +14,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
+from kerasarch.backends.closeness_torch import close
+
 BEFORE = 2
 """Calls with the same shapes before one is recorded, which takes as long as a hundred small ones."""
 SHAPES = 8
@@ -75,10 +77,3 @@ def _record(model: keras.Model, leaves: list[Any], structure: Any) -> Callable[[
         logger.debug("%s is called as it is: %s", model.name, error)
         return None
     return (lambda leaves: pytree.tree_unflatten(graph(*leaves), outer[0])) if same else None
-
-
-def close(one: Any, other: Any) -> bool:
-    """Whether tensors agree but for rounding, which differs where a kernel adds up in another order."""
-    one, other = one.float(), other.float()
-    size = other.abs().max() if other.numel() else 0.0
-    return torch.allclose(one, other, rtol=0.0, atol=float(1e-3 * size), equal_nan=True)

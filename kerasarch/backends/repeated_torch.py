@@ -10,7 +10,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from kerasarch.backends.recorded_torch import close
+from kerasarch.backends.closeness_torch import close
 from kerasarch.backends.shared_torch import share
 
 BEFORE = 16

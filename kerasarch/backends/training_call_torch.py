@@ -13,7 +13,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from kerasarch.backends.recorded_torch import BEFORE, SHAPES, close
+from kerasarch.backends.closeness_torch import close
+from kerasarch.backends.recorded_torch import BEFORE, SHAPES
 from kerasarch.backends.scope import current_scope
 
 logger = logging.getLogger("kerasarch")

@@ -91,7 +91,10 @@ def command(
     Hugging Face layout with its tokenizer, or hf:ORG/NAME. One text is shown while it is drawn. A model that reads one
     text and writes another searches for its translation, or draws one where --temperature or the like is given.
     """
-    given = read_prompts(prompts, file)
+    lines = read_lines(file)
+    given = [*prompts, *lines]
+    if not prompts and not any(lines):
+        raise UsageError("there is nothing to go on with. Give a text: --prompt TEXT.")
     for name, value, least in (("new", new, 1), ("n", count, 1), ("seed", seed or 0, 0)):
         if value < least:
             raise UsageError(f"--{name}: received {value}, expected a whole number from {least} on.")
@@ -116,6 +119,7 @@ def command(
         check_translation(stop)
         say_translations(given, translations(language, tokenizer, given, new, beams, length_penalty), as_json)
         return
+    given = [*prompts, *(line for line in lines if line)]
     generate = generator_of(language, tokenizer, chosen, beams, length_penalty, stop)
     if draft is not None:
         proposing = open_draft(draft, runs, given, tokenizer, dtype)
@@ -137,21 +141,18 @@ def command(
     console.say("\n\n".join(f"{prompt}{text}" for prompt, text in zip(before, texts, strict=True)))
 
 
-def read_prompts(prompts: Sequence[str], file: Path | None) -> list[str]:
-    """Return what is to be gone on with.
+def read_lines(file: Path | None) -> list[str]:
+    """Return the lines of a file, none where there is no file.
 
     Raises:
-        UsageError: There is nothing, or no such file.
+        UsageError: It cannot be read.
     """
-    given = list(prompts)
-    if file is not None:
-        try:
-            given += [line for line in file.read_text(encoding="utf-8").splitlines() if line]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--prompts: {file} cannot be read ({error}).") from error
-    if not given:
-        raise UsageError("there is nothing to go on with. Give a text: --prompt TEXT.")
-    return given
+    if file is None:
+        return []
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--prompts: {file} cannot be read ({error}).") from error
 
 
 def check_search(beams: int | None, length_penalty: float | None, chosen: Sequence[str], count: int) -> None:
@@ -187,12 +188,14 @@ def check_translation(stop: Sequence[str]) -> None:
 def translations(
     model: Any, tokenizers: Any, texts: Sequence[str], new: int, beams: int | None, length_penalty: float | None
 ) -> list[str]:
-    """Return a translation of each text."""
+    """Return a translation of each text; what is empty stays empty, so that lines stay beside their lines."""
     from kerasarch.generation import BeamSearch, TextTranslator
 
     penalty = 1.0 if length_penalty is None else length_penalty
     search = BeamSearch(model, beams=beams or CANDIDATES, length_penalty=penalty)
-    return TextTranslator(search, tokenizers.source, tokenizers.target)(texts, new=new)
+    translate = TextTranslator(search, tokenizers.source, tokenizers.target)
+    found = iter(translate([text for text in texts if text], new=new))
+    return [next(found) if text else "" for text in texts]
 
 
 def say_translations(texts: Sequence[str], found: Sequence[str], as_json: bool) -> None:

@@ -22,7 +22,9 @@ def signatures(module):
     }
 
 
-KINDS = ("", "gradients_", "steps_", "branches_", "compiled_", "recurrence_")
+KINDS = ("", "gradients_", "steps_", "branches_", "compiled_", "recurrence_", "repeated_")
+AS_USUAL = ("recorded", "training_call", "adam")
+"""One file for JAX and TensorFlow, one for PyTorch."""
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "torch"])
@@ -33,9 +35,11 @@ def test_same_functions(module):
     assert signatures(module) == signatures("jax")
     usual = signatures("draws_as_usual")  # one file for both
     assert usual.items() <= signatures("draws_jax").items()
-    recorded = signatures("recorded_as_usual")  # of JAX and TensorFlow
-    assert recorded == signatures("recorded_torch")
-    assert set(backends.__all__) <= found | set(usual) | set(recorded)
+    shared = {}
+    for kind in AS_USUAL:
+        shared |= signatures(f"{kind}_as_usual")
+        assert signatures(f"{kind}_as_usual") == signatures(f"{kind}_torch")
+    assert set(backends.__all__) <= found | set(usual) | set(shared)
 
 
 def test_names(backend):

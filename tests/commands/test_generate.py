@@ -87,6 +87,9 @@ def test_a_folder_that_writes_what_it_makes_of_a_text(tmp_path, generate):
     found = json.loads(generate(*given, "--beams", 1, "--json").stdout)
     assert drawn.stdout == found[0]["text"] + "\n"
     assert len(found[0]["text"]) == 4
+    (tmp_path / "lines.txt").write_text("ab\n\nab\n")
+    lines = generate("t5", "--prompts", tmp_path / "lines.txt", *given[3:], "--beams", 1)
+    assert lines.stdout == f"{drawn.stdout}\n{drawn.stdout}"
     refused = generate(*given, "--stop", "a")
     assert "--stop: this model searches for a translation" in " ".join(refused.stderr.split())
 

@@ -144,7 +144,7 @@ def test_trained_encoders_are_opened_group_by_group(texts, sentences, tmp_path):
     assert json.loads(predict(tags.folder, "we are in", "--json"))[0]["text"] == "we are in"
 
 
-@pytest.mark.quick_on("tensorflow", "torch")
+@pytest.mark.quick_on("torch")
 def test_tags_from_scratch(sentences, tmp_path):
     options = {**SMALL, "epochs": 4, "learning_rate": 2e-2, "dropout": 0.1, "width": 18}  # no heads share it out
     outcome = execute.run("tag", out=tmp_path / "runs", quiet=True, data=str(sentences), **options)

@@ -69,7 +69,7 @@ def test_a_run_resumes_reports_and_translates(pairs, tmp_path, monkeypatch):
     assert "--stop: this model searches for a translation" in " ".join(drawn.stderr.split())
 
 
-@pytest.mark.quick_on("jax", "torch")
+@pytest.mark.quick_on("torch")
 def test_a_transformer_learns_word_by_word(tmp_path):
     # 40 pairs would be learned by heart, without the rule behind them
     folder = write_pairs(tmp_path, train=160, val=4, test=4)

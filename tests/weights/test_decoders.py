@@ -217,8 +217,8 @@ def test_what_is_not_built_is_said(tmp_path):
         small.check_length(5)
     with pytest.raises(UsageError, match="input_ids, attention_mask"):
         small({"input_ids": np.zeros((1, 2), "int32"), "mask": np.ones((1, 2))})
-    with pytest.raises(UsageError, match="Received 4 tensors"):
-        small([np.zeros((1, 2), "int32")] * 4)
+    with pytest.raises(UsageError, match="Received 5 tensors"):
+        small([np.zeros((1, 2), "int32")] * 5)
     with pytest.raises(WeightsError, match="bias=False"):
         kerasarch.to_pretrained(models.gpt2(vocabulary=5, width=4, depth=1, heads=2, bias=False), tmp_path / "c")
 
