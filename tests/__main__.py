@@ -49,7 +49,7 @@ def jobs(arguments: list[str]) -> list[tuple[str, list[str]]]:
     """
     if any(not argument.startswith("-") for argument in arguments):
         return [(backend, arguments) for backend in (*BACKENDS, "none")]
-    halves = [list(HALF), ["tests", *(f"--ignore={folder}" for folder in HALF)]]
+    halves = [["tests", *(f"--ignore={folder}" for folder in HALF)], list(HALF)]
     whole = [(backend, arguments) for backend in BACKENDS if backend != "torch"]
     return [*whole, *(("torch", [*arguments, *half]) for half in halves), ("none", arguments)]
 

@@ -25,7 +25,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "runs": "List, show and compare runs, and open their reports",
         "sample": "Draw pictures from the model of a generative run",
         "generate": "Go on with a text, or translate it",
-        "predict": "Classify pictures or recordings with the model of a run",
+        "predict": "Classify pictures, recordings or texts with the model of a run",
         "explain": "Draw what a classifier looks at in pictures",
     },
     "Your own": {

@@ -87,7 +87,10 @@ def small():
     return model, nearly(models.gpt2(**sizes), model)
 
 
-@pytest.mark.parametrize("choice", [TokenChoice(1.3), TokenChoice(0.8, top_k=3, top_p=0.9)])
+@pytest.mark.parametrize(
+    "choice",
+    [pytest.param(TokenChoice(1.3), marks=pytest.mark.quick_on("torch")), TokenChoice(0.8, top_k=3, top_p=0.9)],
+)
 def test_texts_are_drawn_as_often_as_by_the_model_alone(small, choice):
     """Three tokens: proposals that stay, those that are replaced, and the token behind a round that stays."""
     model, draft = small

@@ -165,6 +165,7 @@ def test_what_cannot_go_on_is_refused():
         TokenDecoder(models.gpt2(**SIZES, head=False))
 
 
+@pytest.mark.quick_on("jax", "torch")  # TensorFlow compiles a loop for each length
 def test_a_text_slides_over_the_positions():
     """Beyond the learned positions a text goes on as from its last part alone; draws go on where they were."""
     model = enliven(gpt2(positions=12))

@@ -90,4 +90,4 @@ def test_a_layer_without_examples_and_an_unknown_name(site):
     site.install("bare-plugin", {"layers": {"Bare": "bare_one:Bare"}}, {"bare_one.py": "class Bare:\n    pass\n"})
     ended = site.kerasarch("test", "Barr")
     assert ended.returncode == 2
-    assert "Did you mean Bare?" in ended.stderr
+    assert "Did you mean Bare or bart?" in ended.stderr

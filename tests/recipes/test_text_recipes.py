@@ -58,7 +58,7 @@ def table(folder, name):
     return json.loads((folder / "parts" / f"table-{name}.json").read_text())["rows"]
 
 
-@pytest.mark.quick_on("jax", "torch")
+@pytest.mark.quick_on("torch")
 def test_texts_from_scratch(texts, tmp_path):
     options = {
         "epochs": 14, "learning_rate": 5e-3, "depth": 1, "heads": 2, "vocabulary": 60, "dropout": 0.0,
