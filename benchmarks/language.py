@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from each_backend import options_of, rows_of_each_backend, take_timed_turns
+from each_backend import options_of, rows_of_each_backend, take_timed_turns, turns_before
 
 VOCABULARIES = {"bert": 30522, "gpt2": 50257}
 HIDDEN = 0.15
@@ -54,7 +54,7 @@ def measure(backend: str, options: argparse.Namespace) -> list[dict]:
         }
         row: dict[str, Any] = {"backend": backend, "model": name}
         row |= {"depth": options.depth, "batch": options.batch, "tokens": options.tokens}
-        for key, (wall, busy) in take_timed_turns(steps, options.steps).items():
+        for key, (wall, busy) in take_timed_turns(steps, options.steps, turns_before(backend)).items():
             row[key] = {"wall": wall, "cpu": busy}
         rows.append(row)
     return rows

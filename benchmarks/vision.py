@@ -13,7 +13,7 @@ multiply-adds: beside it our ``resnet50_v1`` is timed, beside that of transforme
 import argparse
 from collections.abc import Callable
 
-from each_backend import add_sizes, on_each_backend, options_of, take_timed_turns
+from each_backend import add_sizes, on_each_backend, options_of, take_timed_turns, turns_before
 from train_step import keras_steps
 
 NETWORKS = {
@@ -56,7 +56,9 @@ def measure(backend: str, networks: list[str], options: argparse.Namespace) -> l
         if backend == "torch":
             steps["transformers"] = huggingface_steps(network, options)
         for kind in ("train", "predict"):
-            turns = take_timed_turns({name: pair[kind] for name, pair in steps.items()}, options.steps)
+            turns = take_timed_turns(
+                {name: pair[kind] for name, pair in steps.items()}, options.steps, turns_before(backend)
+            )
             for name, (wall, busy) in turns.items():
                 results.append(
                     {

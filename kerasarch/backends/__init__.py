@@ -25,6 +25,7 @@ if _NAME == "jax":
         synchronize,
         version,
     )
+    from kerasarch.backends.quick_steps_as_usual import with_records
     from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.repeated_jax import repeated
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
@@ -35,6 +36,7 @@ elif _NAME == "tensorflow":
     from kerasarch.backends.compiled_tensorflow import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_tensorflow import differentiate
+    from kerasarch.backends.quick_steps_as_usual import with_records
     from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.repeated_tensorflow import repeated
     from kerasarch.backends.steps_tensorflow import apply_gradients, evaluation_step, training_step
@@ -57,6 +59,7 @@ elif _NAME == "torch":
     from kerasarch.backends.compiled_torch import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_torch import differentiate
+    from kerasarch.backends.quick_steps_torch import with_records
     from kerasarch.backends.recorded_torch import predictor
     from kerasarch.backends.repeated_torch import repeated
     from kerasarch.backends.steps_torch import apply_gradients, evaluation_step, training_step
@@ -102,4 +105,5 @@ __all__ = [
     "training_step",
     "version",
     "when",
+    "with_records",
 ]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import keras
 
 from kerasarch.errors import UsageError
+from kerasarch.models.repeatable import Repeatable
 
 Config = TypeVar("Config")
 
@@ -23,7 +24,7 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value
 
 
-class ConfiguredModel(keras.Model):
+class ConfiguredModel(Repeatable, keras.Model):
     """A subclassed model that keeps its config, and is made from it again.
 
     Args:

@@ -8,10 +8,11 @@ import keras
 
 from kerasarch.errors import UsageError
 from kerasarch.models.preprocessing import Preprocessing
+from kerasarch.models.repeatable import Repeatable
 
 
 @keras.saving.register_keras_serializable(package="kerasarch")
-class Network(keras.Model):
+class Network(Repeatable, keras.Model):
     """A functional model that knows its architecture and how its pictures are prepared.
 
     It is an ordinary functional ``keras.Model`` (the graph is saved layer by layer, and reloads on any backend) with

@@ -111,8 +111,8 @@ def test_numbers_that_leave_the_tensors_are_not_recorded():
 def test_records_are_let_go():
     layer, model = model_of(lambda self, x: 2 * x)
     ask = backends.predictor(model)
-    for rows in range(1, 30):
-        for _ in range(2):
+    for rows in range(1, 12):
+        for _ in range(4):
             assert ask(np.ones((rows, 3), "float32")).shape == (rows, 3)
     before = layer.calls
     ask(np.ones((1, 3), "float32"))  # forgotten: counted from the beginning

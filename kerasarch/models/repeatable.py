@@ -1,0 +1,42 @@
+"""Models whose steps of training and prediction are not slowed down by Keras."""
+
+import functools
+from typing import Any
+
+from kerasarch import backends
+
+
+class Repeatable:
+    """Stands before ``keras.Model``: calls within ``fit``, ``evaluate`` and ``predict`` are recorded where that helps.
+
+    See `kerasarch.backends.with_records`; a call by the user is always Keras' own.
+    """
+
+    _records: Any = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model, or repeat what it did."""
+        call = super().__call__  # type: ignore[misc]  # keras.Model's
+        if self._records is None or len(args) != 1 or set(kwargs) - {"training"}:
+            return call(*args, **kwargs)
+        return self._records[0](functools.partial(call, **kwargs), args[0], kind=kwargs.get("training"))
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make what ``fit`` does with a batch."""
+        return self._make("train", force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Make what ``evaluate`` does with a batch."""
+        return self._make("test", force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """Make what ``predict`` does with a batch."""
+        return self._make("predict", force)
+
+    def _make(self, kind: str, force: bool) -> Any:
+        name = f"{kind}_function"
+        old = getattr(self, name)
+        getattr(super(), f"make_{name}")(force)
+        if getattr(self, name) is not old:
+            setattr(self, name, backends.with_records(self, getattr(self, name)))
+        return getattr(self, name)
