@@ -2,9 +2,10 @@
 
     python benchmarks/char_gpt.py --data input.txt
 
-Sizes and training are the defaults of the recipe char-gpt (nanoGPT's small setting for processors). Each backend runs
-in a process of its own, and the model in plain PyTorch in each of them too: the two take turns, step by step, so that a
-machine that slows down slows both; the median counts. Losses are means over all the held-out text.
+Sizes and training are the defaults of the recipe char-gpt (nanoGPT's small setting for processors, whose rate
+``--learning-rate 0.001`` is). Each backend runs in a process of its own, and the model in plain PyTorch in each of them
+too: the two take turns, step by step, so that a machine that slows down slows both; the median counts. Losses are means
+over all the held-out text.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from each_backend import on_each_backend, options_of
+from each_backend import on_each_backend, options_of, turns_before
 
 WIDTH, DEPTH, HEADS = 128, 4, 4
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--data", default="python", help="text file (default: the standard library's source)")
     parser.add_argument("--steps", type=int, default=2000, help="steps of training (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of weights and windows (default: 0)")
+    parser.add_argument("--learning-rate", type=float, default=3e-3, help="of both (default: 0.003)")
     options = parser.parse_args()
     results = on_each_backend(options, lambda backend: measure(backend, options))
     print(table(results, options))
@@ -37,7 +39,9 @@ def measure(backend: str, options: argparse.Namespace) -> dict:
     from kerasarch.training import LanguageOptions
 
     keras.utils.set_random_seed(options.seed)
-    details = LanguageOptions(steps=options.steps, warmup=min(100, options.steps // 2))
+    details = LanguageOptions(
+        steps=options.steps, warmup=min(100, options.steps // 2), learning_rate=options.learning_rate
+    )
     corpus = load_corpus(options.data)
     tokenizer = CharacterTokenizer.learn([corpus.train, corpus.validation])
     train, held_out = (np.array(tokenizer.encode(part)) for part in (corpus.train, corpus.validation))
@@ -52,9 +56,10 @@ def measure(backend: str, options: argparse.Namespace) -> dict:
             began = time.perf_counter()
             step(ids, targets["logits"])
             seconds[name].append(time.perf_counter() - began)
+    first = min(turns_before(backend), options.steps // 2)
     return {
         "backend": backend,
-        "seconds": {name: statistics.median(values[2:]) for name, values in seconds.items()},
+        "seconds": {name: statistics.median(values[first:]) for name, values in seconds.items()},
         "loss": {name: judge() for name, (_, judge) in steps.items()},
     }
 
@@ -103,7 +108,7 @@ def theirs(vocabulary: int, details, passages) -> tuple[Callable, Callable]:
 def table(results: list[dict], options: argparse.Namespace) -> str:
     """Return the figures as text, 80 columns wide."""
     lines = [
-        f"{options.steps} steps, seed {options.seed}; loss on held-out text, milliseconds a step",
+        f"{options.steps} steps at {options.learning_rate:g}, seed {options.seed}; held-out loss, milliseconds a step",
         f"{'our backend':<14}{'loss':>8}{'PyTorch':>9}{'ms a step':>12}{'PyTorch':>9}{'our time / theirs':>20}",
     ]
     for row in results:

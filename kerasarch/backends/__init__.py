@@ -8,7 +8,6 @@ import keras
 _NAME = keras.backend.backend()
 
 if _NAME == "jax":
-    from kerasarch.backends.adam_as_usual import quicken
     from kerasarch.backends.branches_jax import when
     from kerasarch.backends.compiled_jax import compiled
     from kerasarch.backends.draws_jax import drawn_on_host
@@ -25,17 +24,18 @@ if _NAME == "jax":
         synchronize,
         version,
     )
+    from kerasarch.backends.optimizers_as_usual import quicken
     from kerasarch.backends.quick_steps_as_usual import with_records
     from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.repeated_jax import repeated
     from kerasarch.backends.steps_jax import apply_gradients, evaluation_step, training_step
     from kerasarch.backends.training_call_as_usual import training_call
 elif _NAME == "tensorflow":
-    from kerasarch.backends.adam_as_usual import quicken
     from kerasarch.backends.branches_tensorflow import when
     from kerasarch.backends.compiled_tensorflow import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_tensorflow import differentiate
+    from kerasarch.backends.optimizers_as_usual import quicken
     from kerasarch.backends.quick_steps_as_usual import with_records
     from kerasarch.backends.recorded_as_usual import predictor
     from kerasarch.backends.repeated_tensorflow import repeated
@@ -54,11 +54,11 @@ elif _NAME == "tensorflow":
     )
     from kerasarch.backends.training_call_as_usual import training_call
 elif _NAME == "torch":
-    from kerasarch.backends.adam_torch import quicken
     from kerasarch.backends.branches_torch import when
     from kerasarch.backends.compiled_torch import compiled
     from kerasarch.backends.draws_as_usual import drawn_on_host
     from kerasarch.backends.gradients_torch import differentiate
+    from kerasarch.backends.optimizers_torch import quicken
     from kerasarch.backends.quick_steps_torch import with_records
     from kerasarch.backends.recorded_torch import predictor
     from kerasarch.backends.repeated_torch import repeated

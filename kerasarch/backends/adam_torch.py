@@ -7,37 +7,31 @@ from typing import Any
 import torch
 from keras.src.backend.torch.optimizers.torch_adam import Adam
 
+from kerasarch.backends.memory_order_torch import in_memory_order, on_cpu, plain
 
-def quicken(optimizer: Any) -> Any:
+
+def quicken_adam(optimizer: Any) -> None:
     """Let PyTorch's fused kernel make the updates of an optimizer that is Adam: five times as fast as Keras' on a CPU.
 
     Kingma and Ba, 2015, section 2 (https://arxiv.org/abs/1412.6980), with the same moments in the same variables;
     decoupled weight decay is part of the pass: Loshchilov and Hutter, 2019, algorithm 2
     (https://arxiv.org/abs/1711.05101). Gradients of all weights together that are too long are shortened where they
-    lie, if autograd keeps them (``.grad``). Other optimizers, AMSGrad and weights that are not float32 on the CPU are
-    left to Keras.
+    lie, if autograd keeps them (``.grad``). AMSGrad and weights that are not float32 on the CPU are left to Keras.
 
     Args:
-        optimizer: A Keras optimizer, or one around others.
-
-    Returns:
-        The same object.
+        optimizer: A Keras optimizer of any kind.
     """
-    for inner in getattr(optimizer, "_inner_optimizers", ()):
-        quicken(inner)
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    own = getattr(type(inner), "_parallel_update_step", None)
-    if own is Adam._parallel_update_step and not inner.amsgrad:
-        inner._parallel_update_step = types.MethodType(_update, inner)
-        inner._apply_weight_decay = types.MethodType(_decay_later, inner)
-        inner._clip_gradients = types.MethodType(_clip, inner)
-    return optimizer
+    own = getattr(type(optimizer), "_parallel_update_step", None)
+    if own is Adam._parallel_update_step and not optimizer.amsgrad:
+        optimizer._parallel_update_step = types.MethodType(_update, optimizer)
+        optimizer._apply_weight_decay = types.MethodType(_decay_later, optimizer)
+        optimizer._clip_gradients = types.MethodType(_clip, optimizer)
 
 
 def _clip(optimizer: Any, gradients: list[Any]) -> list[Any]:
     """What Keras asks for first: gradients within the optimizer's bounds."""
     longest = optimizer.global_clipnorm
-    if optimizer.clipnorm or not longest or not all(map(_on_cpu, gradients)):
+    if optimizer.clipnorm or not longest or not all(map(on_cpu, gradients)):
         return type(optimizer)._clip_gradients(optimizer, gradients)
     length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if length <= longest:
@@ -60,9 +54,9 @@ def _update(optimizer: Any, gradients: list[Any], variables: list[Any], learning
         moments = (optimizer._momentums[place]._value, optimizer._velocities[place]._value)
         decay = optimizer.weight_decay if optimizer.weight_decay and optimizer._use_weight_decay(variable) else 0.0
         alike = lists.setdefault(float(decay), ([], [], [], []))
-        for found, one in zip(alike, _in_memory_order(variable._value, gradient, *moments), strict=True):
+        for found, one in zip(alike, in_memory_order(variable._value, gradient, *moments), strict=True):
             found.append(one)
-    if not all(_plain(tensor) for alike in lists.values() for tensors in alike for tensor in tensors):
+    if not all(plain(tensor) for alike in lists.values() for tensors in alike for tensor in tensors):
         type(optimizer)._apply_weight_decay(optimizer, variables)
         Adam._parallel_update_step(optimizer, gradients, variables, learning_rate)
         return
@@ -84,28 +78,3 @@ def _update(optimizer: Any, gradients: list[Any], variables: list[Any], learning
             amsgrad=False,
             maximize=False,
         )
-
-
-def _in_memory_order(weight: torch.Tensor, gradient: torch.Tensor, *moments: torch.Tensor) -> list[torch.Tensor]:
-    """Return views of a weight, its gradient and its moments with the axes in the order of the weight's memory.
-
-    Kernels lie in memory as a convolution reads them (`lay_out_kernel`); moments that do not are laid out like them.
-    """
-    if weight.is_contiguous():
-        return [weight.detach(), gradient.contiguous(), *(moment.detach() for moment in moments)]
-    order = sorted(range(weight.ndim), key=weight.stride, reverse=True)
-    views = []
-    for moment in moments:
-        if not moment.permute(order).is_contiguous():
-            moment.data = torch.empty_like(weight, dtype=moment.dtype).copy_(moment)
-        views.append(moment.detach().permute(order))
-    return [weight.detach().permute(order), gradient.permute(order).contiguous(), *views]
-
-
-def _plain(tensor: torch.Tensor) -> bool:
-    """Whether the kernel can walk through a tensor's numbers one after the other."""
-    return _on_cpu(tensor) and tensor.is_contiguous()
-
-
-def _on_cpu(tensor: torch.Tensor) -> bool:
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"

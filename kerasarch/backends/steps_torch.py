@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from kerasarch.backends.adam_torch import quicken
+from kerasarch.backends.optimizers_torch import quicken
 
 
 def training_step(learner: Any, run: Callable[[Any], Any], *arguments: Any) -> Any:

@@ -9,7 +9,8 @@ from kerasarch import backends
 class Repeatable:
     """Stands before ``keras.Model``: calls within ``fit``, ``evaluate`` and ``predict`` are recorded where that helps.
 
-    See `kerasarch.backends.with_records`; a call by the user is always Keras' own.
+    See `kerasarch.backends.with_records`; a call by the user is always Keras' own. The optimizer's update goes through
+    the weights once where that can be: `kerasarch.backends.quicken`.
     """
 
     _records: Any = None
@@ -39,4 +40,7 @@ class Repeatable:
         getattr(super(), f"make_{name}")(force)
         if getattr(self, name) is not old:
             setattr(self, name, backends.with_records(self, getattr(self, name)))
+            # Not in `compile`: Keras would no more compile the model that it loads from a file.
+            if kind == "train" and not self.run_eagerly and self.optimizer is not None:  # type: ignore[attr-defined]
+                backends.quicken(self.optimizer)  # type: ignore[attr-defined]
         return getattr(self, name)

@@ -23,7 +23,7 @@ def signatures(module):
 
 
 KINDS = ("", "gradients_", "steps_", "branches_", "compiled_", "recurrence_", "repeated_")
-AS_USUAL = ("recorded", "quick_steps", "training_call", "adam")
+AS_USUAL = ("recorded", "quick_steps", "training_call", "optimizers")
 """One file for JAX and TensorFlow, one for PyTorch."""
 
 

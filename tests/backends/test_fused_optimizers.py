@@ -1,4 +1,4 @@
-"""Adam's update in one pass: that of Keras, whatever lies how in memory."""
+"""Updates of Adam and SGD in one pass: those of Keras, whatever lies how in memory."""
 
 import keras
 import numpy as np
@@ -16,6 +16,11 @@ MAKERS = {
     "amsgrad": lambda: keras.optimizers.Adam(0.1, amsgrad=True),
     "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1), initial_scale=8.0),
     "average": lambda: keras.optimizers.Adam(0.1, use_ema=True, gradient_accumulation_steps=2),
+    "sgd": lambda: keras.optimizers.SGD(
+        keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5), momentum=0.8, weight_decay=0.1, clipnorm=0.5
+    ),
+    "nesterov": lambda: keras.optimizers.SGD(0.1, momentum=0.8, nesterov=True),
+    "descent": lambda: keras.optimizers.SGD(0.1),
     "nadam": lambda: keras.optimizers.Nadam(0.1),
 }
 
@@ -52,10 +57,10 @@ def test_it_is_the_update_of_keras(name):
     for one, other in zip(ours, keras_own, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    assert ("_parallel_update_step" in vars(inner)) == (name not in ("amsgrad", "nadam"))
+    assert ("_parallel_update_step" in vars(inner)) == (name not in ("amsgrad", "nesterov", "descent", "nadam"))
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
 def test_half_precision_is_left_to_keras(name):
     ours, _ = weights_after(apply_gradients, MAKERS[name], "float16")
     keras_own, _ = weights_after(lambda optimizer, *rest: optimizer.apply(*rest), MAKERS[name], "float16")

@@ -1,4 +1,4 @@
-"""Adam's update where a compiler makes one pass of it: as Keras has it."""
+"""Updates of optimizers where a compiler makes one pass of them: as Keras has them."""
 
 from typing import Any
 
