@@ -10,7 +10,7 @@ from kerasarch.recipe import Ge, Run, recipe
 from kerasarch.training import Family, QuestionOptions
 
 
-@recipe(task="question-answering", data="signatures of the standard library")
+@recipe(task="question-answering", data="signatures of the standard library", expect={"f1": ">=45"})
 def question_answering(
     run: Run,
     *,

@@ -129,12 +129,12 @@ class RotaryEmbedding(keras.layers.Layer):
             positions = ops.arange(ops.shape(x)[1], dtype="int32")
         positions = ops.cast(positions, "float32")
         angles = ops.expand_dims(positions, -1) * self._speeds(turning, positions)  # (B, T, turning / 2), or without B
-        angles = ops.expand_dims(ops.concatenate([angles, angles], axis=-1), -2)  # one axis for the heads
-        size = self._size()
-        cosine, sine = ops.cast(ops.cos(angles) * size, x.dtype), ops.cast(ops.sin(angles) * size, x.dtype)
+        angles = ops.expand_dims(angles, -2)  # one axis for the heads
+        cosine, sine = ops.cos(angles) * self._size(), ops.sin(angles) * self._size()
+        cosine = ops.cast(ops.concatenate([cosine, cosine], axis=-1), x.dtype)
+        sine = ops.cast(ops.concatenate([-sine, sine], axis=-1), x.dtype)
         part = x[..., :turning]
-        first, second = ops.split(part, 2, axis=-1)
-        turned = part * cosine + ops.concatenate([-second, first], axis=-1) * sine
+        turned = part * cosine + ops.roll(part, turning // 2, axis=-1) * sine  # halves change places
         return turned if turning == x.shape[-1] else ops.concatenate([turned, x[..., turning:]], axis=-1)
 
     def _size(self) -> float:

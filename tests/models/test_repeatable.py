@@ -25,6 +25,8 @@ class Counted(keras.layers.Layer):
         self.calls += 1
         if self.kind == "loss":
             self.add_loss(ops.mean(x**2))
+        if self.kind == "lookup":
+            return x * self.factor * [1.0][int(ops.convert_to_numpy(x).shape[0] > 100)]
         return x * self.factor
 
     def compute_mask(self, x, mask=None):
@@ -52,7 +54,7 @@ def same(found, wanted, tolerance=1e-5):
 
 
 @pytest.mark.skipif(not ON_TORCH, reason="the others compile the step, and draw other numbers where they do not")
-@pytest.mark.parametrize("kind", ["plain", "loss", "mask"])
+@pytest.mark.parametrize("kind", ["plain", "loss", "mask", "lookup"])
 def test_training_is_that_of_keras_random_numbers_too(kind):
     (model, counted), (again, _) = network(kind), network(kind)
     same(trained(model), trained(again, eager=True))
