@@ -48,7 +48,7 @@ def trained(model, *, batch=4, eager=False, **compiled):
     return [*history["loss"], *history["val_loss"]], model.get_weights()
 
 
-def same(found, wanted, tolerance=1e-5):
+def assert_same(found, wanted, tolerance=1e-5):
     for one, other in zip(keras.tree.flatten(found), keras.tree.flatten(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
@@ -57,13 +57,13 @@ def same(found, wanted, tolerance=1e-5):
 @pytest.mark.parametrize("kind", ["plain", "loss", "mask", "lookup"])
 def test_training_is_that_of_keras_random_numbers_too(kind):
     (model, counted), (again, _) = network(kind), network(kind)
-    same(trained(model), trained(again, eager=True))
+    assert_same(trained(model), trained(again, eager=True))
     calls = counted.calls
     model.fit(X, Y, batch_size=4, verbose=0)
     model.predict(X, batch_size=4, verbose=0)  # another function than that of fit: 32 calls before it is recorded
     plain = 40 + 40 if kind != "plain" else 40 - 7 + 2 + 1
     assert abs(counted.calls - calls - plain) <= 2, "Keras was called where a record was expected, or the reverse"
-    same(model.predict(X, verbose=0), again_with(again, model).predict(X, verbose=0))
+    assert_same(model.predict(X, verbose=0), again_with(again, model).predict(X, verbose=0))
 
 
 def again_with(model, source):
@@ -75,27 +75,28 @@ def test_predictions_follow_the_weights_and_the_size_of_the_batch():
     model, counted = network(dropout=0.0)
     wanted = ops.convert_to_numpy(model(X))
     for _ in range(45):
-        same(model.predict_on_batch(X), wanted)
-    same(model.predict(X, batch_size=37, verbose=0), wanted)
+        assert_same(model.predict_on_batch(X), wanted)
+    assert_same(model.predict(X, batch_size=37, verbose=0), wanted)
     for variable in model.trainable_variables:
         variable.assign(variable * 1.5)
-    same(model.predict_on_batch(X), ops.convert_to_numpy(model(X)))
+    assert_same(model.predict_on_batch(X), ops.convert_to_numpy(model(X)))
     if ON_TORCH:
         calls = counted.calls
         model.predict_on_batch(X)
         assert counted.calls == calls
     counted.factor = 5.0  # as on the backends that compile: seen by calls, by steps after the next compile
     model.compile()
-    same(model.predict_on_batch(X), ops.convert_to_numpy(model(X)))
+    assert_same(model.predict_on_batch(X), ops.convert_to_numpy(model(X)))
 
 
 def test_layers_that_are_frozen_later_stay():
     model, _ = network(dropout=0.0)
     trained(model)
     model.layers[1].trainable = False
-    before = model.layers[1].get_weights()
+    before, others = model.layers[1].get_weights(), model.layers[-1].get_weights()
     trained(model)
-    same(model.layers[1].get_weights(), before, 0.0)
+    assert_same(model.layers[1].get_weights(), before, 0.0)
+    assert np.abs(model.layers[-1].get_weights()[0] - others[0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -109,10 +110,24 @@ def test_lengths_of_packed_sequences_are_those_of_each_batch(kind):
         batch = {"word_ids": words, "character_ids": rng.integers(1, 10, (3, 8, 4)).astype("int32")}
         found = model.predict_on_batch(batch)
         if number > 30:
-            same(found, keras.tree.map_structure(ops.convert_to_numpy, model(batch, training=False)))
+            assert_same(found, keras.tree.map_structure(ops.convert_to_numpy, model(batch, training=False)))
+            whole = model.predict_on_batch({**batch, "word_ids": np.maximum(words, 1)})["logits"]
+            if (lengths < 8).any():
+                assert np.abs(whole - found["logits"]).max() > 1e-4, "lengths make no difference: nothing is tested"
 
 
-def test_masked_language_models_learn_as_without_records():
+@pytest.mark.skipif(not ON_TORCH, reason="the others compile the step, and draw other numbers where they do not")
+@pytest.mark.parametrize("padded", [False, True])
+def test_masked_language_models_learn_as_without_records(monkeypatch, padded):
+    """With an attention mask the logits carry it to the loss, and the model is called at every step."""
+    calls, call = [], models.Bert.call
+
+    def counted(self, *args, **kwargs):
+        calls.append(1)
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(models.Bert, "call", counted)
+
     def learned(eager):
         keras.utils.set_random_seed(0)
         model = models.bert(
@@ -125,9 +140,11 @@ def test_masked_language_models_learn_as_without_records():
         for _ in range(45):
             ids = rng.integers(0, 30, (4, 8)).astype("int32")
             mask = (np.arange(8) < rng.integers(4, 9, (4, 1))).astype("int32")
-            losses.append(model.train_on_batch({"input_ids": ids, "attention_mask": mask}, {"logits": ids}))
+            batch = {"input_ids": ids, "attention_mask": mask} if padded else {"input_ids": ids}
+            losses.append(model.train_on_batch(batch, {"logits": ids}))
         return losses
 
-    if not ON_TORCH:
-        pytest.skip("the others compile the step, and draw other numbers where they do not")
-    same(learned(False), learned(True))
+    recorded, own = learned(False), len(calls)
+    assert_same(recorded, learned(True))
+    assert len(calls) - own >= 45
+    assert own >= 45 if padded else own < 40
