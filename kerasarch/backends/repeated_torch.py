@@ -11,6 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from kerasarch.backends.closeness_torch import close
+from kerasarch.backends.packed_torch import Packed, pack
 from kerasarch.backends.shared_torch import share
 
 BEFORE = 16
@@ -37,6 +38,7 @@ def repeated(step: Callable[[Any, Any], tuple[Any, Any]], layer: keras.layers.La
         state and the outputs, stacked.
     """
     records: dict[Any, Record] = {}
+    packed: dict[Any, Packed] = {}
     known: list[Any] = []
 
     def run(state: Any, inputs: Any) -> Any:
@@ -47,7 +49,8 @@ def repeated(step: Callable[[Any, Any], tuple[Any, Any]], layer: keras.layers.La
         if tensors != known or (key not in records and len(records) == KINDS):  # a record holds on to its tensors
             known[:] = tensors
             records.clear()
-        record = records.setdefault(key, Record(step, structure))
+            packed.clear()
+        record = records.setdefault(key, Record(step, structure, packed))
         outputs = []
         with torch.no_grad(), torch.jit.optimized_execution(False):  # it would begin with slow runs that watch shapes
             for one in inputs:
@@ -64,22 +67,24 @@ class Record:
     Args:
         step: What is recorded.
         structure: How the leaves of its state are arranged.
+        packed: Weights that records of other shapes have packed.
     """
 
-    def __init__(self, step: Callable[[Any, Any], tuple[Any, Any]], structure: Any):
-        self.step, self.structure = step, structure
+    def __init__(self, step: Callable[[Any, Any], tuple[Any, Any]], structure: Any, packed: dict[Any, Packed]):
+        self.step, self.structure, self.packed = step, structure, packed
         self.calls = 0
         self.graph: Any = None
+        self.weights: list[Packed] = []
 
     def __call__(self, leaves: list[Any], one: Any) -> tuple[list[Any], Any]:
         """Return the leaves of the new state, and the output."""
         self.calls += 1
         if self.graph is not None and self.calls > BEFORE + 2:
-            found = self.graph(one, *leaves)
+            found = self._repeat(one, leaves)
             return list(found[:-1]), found[-1]
         if self.calls == BEFORE + 1:
             self.graph = self._recorded(one, leaves)
-        repeated = None if self.graph is None else self.graph(one, *_copies(leaves))
+        repeated = None if self.graph is None else self._repeat(one, _copies(leaves))
         found = self._run(one, *leaves)
         if repeated is not None and not all(close(*pair) for pair in zip(repeated, found, strict=True)):
             self.graph = None
@@ -89,9 +94,14 @@ class Record:
         state, output = self.step(pytree.tree_unflatten(list(leaves), self.structure), one)
         return *pytree.tree_leaves(state), output
 
+    def _repeat(self, one: Any, leaves: list[Any]) -> Any:
+        return self.graph(one, *leaves, *(weight() for weight in self.weights))
+
     def _recorded(self, one: Any, leaves: list[Any]) -> Any:
         try:
-            return _without_python(share(make_fx(self._run)(one, *_copies(leaves))), (one, *_copies(leaves)))
+            graph = share(make_fx(self._run)(one, *_copies(leaves)))
+            self.weights = pack(graph, self.packed)
+            return _without_python(graph, (one, *_copies(leaves), *(weight() for weight in self.weights)))
         except (RuntimeError, TypeError, NotImplementedError) as error:
             logger.debug("A step is called as it is: %s", error)
             return None

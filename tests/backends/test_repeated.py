@@ -76,6 +76,58 @@ def test_places_of_each_row():
     np.testing.assert_array_equal(to_numpy(found), expected)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_products_with_large_weights_follow_what_is_assigned(batch):
+    """Also turned round, as the head of a language model is its embedding."""
+    width = 512  # large enough to be packed on PyTorch
+    layer = keras.layers.Embedding(width, width)
+    layer.build()
+
+    def step(now, one):
+        up = ops.matmul(now["x"], ops.transpose(layer.embeddings))
+        return {"x": ops.tanh(ops.matmul(up, layer.embeddings) + one)}, up
+
+    run = backends.repeated(step, layer)
+    for scale in (0.05, 0.02):
+        layer.set_weights([scale * RNG.normal(size=(width, width))])
+        weight = to_numpy(layer.embeddings)
+        for _ in range(2):  # the second time on PyTorch by the record alone
+            x, inputs = np.zeros((batch, width), "float32"), RNG.normal(size=(STEPS, batch, width)).astype("float32")
+            _, found = run({"x": x}, inputs)
+            for one, output in zip(inputs, to_numpy(found), strict=True):
+                np.testing.assert_allclose(output, x @ weight.T, atol=1e-4)
+                x = np.tanh(output @ weight + one)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch records steps")
+def test_products_with_several_rows_are_packed():
+    """By weights that stay, large ones, and once for two records; anything else is multiplied as it is."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from kerasarch.backends.packed_torch import pack
+
+    if not torch.backends.mkl.is_available():
+        pytest.skip("PyTorch was built without MKL")
+    large, small = torch.nn.Parameter(torch.randn(512, 512)), torch.randn(8, 512)
+
+    def run(x):
+        return x @ large, x @ large.T, x @ large, x @ small.T, x @ x.T
+
+    known = {}
+    for rows, several in ((4, 2), (4, 2), (1, 0)):
+        x = torch.randn(rows, 512)
+        with torch.no_grad():
+            graph = make_fx(run)(x)
+            weights = pack(graph, known)
+            found = graph(x, *(weight() for weight in weights))
+        assert len(weights) == several
+        assert sum("mkl" in str(node.target) for node in graph.graph.nodes) == several + several // 2
+        for one, other in zip(found, run(x), strict=True):
+            torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
+    assert len(known) == 2
+
+
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="only PyTorch records steps")
 def test_what_layers_compute_alike_is_computed_once():
     """Equal masks and constants are shared; what is written to in between, and random numbers, are not."""
