@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import torch
+from keras.src.backend import get_keras_mask, set_keras_mask  # Keras 3.15 has no public names for them
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
@@ -32,8 +33,9 @@ class Records:
 
     What is recorded are the operations on tensors, and a record is held against the model on other numbers: outputs,
     gradients and how many random numbers were drawn. A call that looks at values, assigns variables, draws from a
-    generator with a seed, or adds a loss or a mask to its tensors is never recorded. Assignments to the model's
-    variables count, wherever they are made; a change of its Python attributes does not.
+    generator with a seed, or adds a loss is never recorded. Masks that the outputs carry, as Keras' losses want them,
+    are a part of the record. Assignments to the model's variables count, wherever they are made; a change of its Python
+    attributes does not.
 
     Args:
         model: A built model.
@@ -56,7 +58,7 @@ class Records:
         """
         leaves, structure = pytree.tree_flatten(keras.tree.map_structure(_tensor, inputs))
         given = pytree.tree_unflatten(leaves, structure)
-        if current_scope() is not None or not all(isinstance(leaf, torch.Tensor) for leaf in leaves):
+        if current_scope() is not None or not all(map(_is_bare, leaves)):
             return call(given)
         tensors = [(id(variable._value), variable._value.requires_grad) for variable in self.model.variables]
         if tensors != self.known:  # a record holds on to the tensors that it was made with
@@ -81,12 +83,15 @@ class Records:
         return out
 
     def _nothing_beside(self, out: Any, before: list[torch.Tensor]) -> bool:
-        """Whether a call left nothing but tensors: no assigned variable, no loss, no mask."""
-        leaves = pytree.tree_leaves(out)
+        """Whether a call left nothing but tensors: no assigned variable, no loss."""
         after = [variable._value for variable in self.model.non_trainable_variables]
         lossless = not any(layer._losses for layer in self.model._flatten_layers())  # no public way to tell them apart
-        maskless = all(isinstance(leaf, torch.Tensor) and not hasattr(leaf, "_keras_mask") for leaf in leaves)
-        return lossless and maskless and all(map(torch.equal, before, after))
+        tensors = all(isinstance(leaf, torch.Tensor) for leaf in pytree.tree_leaves(out))
+        return lossless and tensors and all(map(torch.equal, before, after))
+
+
+def _is_bare(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and get_keras_mask(value) is None
 
 
 def _tensor(value: Any) -> Any:
@@ -99,8 +104,17 @@ def _recorded(call: Call, leaves: list[Any], structure: Any, model: keras.Model)
 
     def run(*leaves: Any) -> list[Any]:
         out, found = pytree.tree_flatten(call(pytree.tree_unflatten(list(leaves), structure)))
-        outer.append(found)
-        return out
+        masks = [(place, mask) for place, one in enumerate(out) if (mask := get_keras_mask(one)) is not None]
+        outer.append((found, [place for place, _ in masks]))
+        return [*out, *(mask for _, mask in masks)]
+
+    def repeat(leaves: list[Any]) -> Any:
+        found, masked = outer[0]
+        outputs = graph(*leaves)
+        size = len(outputs) - len(masked)
+        for place, mask in zip(masked, outputs[size:], strict=True):
+            set_keras_mask(outputs[place], mask)
+        return pytree.tree_unflatten(outputs[:size], found)
 
     weights = [variable._value for variable in model.trainable_variables] if torch.is_grad_enabled() else []
     state = generator_states()
@@ -117,7 +131,7 @@ def _recorded(call: Call, leaves: list[Any], structure: Any, model: keras.Model)
     finally:
         fake.disabled = shown
         set_generator_states(state)
-    return (lambda leaves: pytree.tree_unflatten(graph(*leaves), outer[0])) if same else None
+    return repeat if same else None
 
 
 def _other(leaf: torch.Tensor) -> torch.Tensor:
