@@ -12,7 +12,7 @@ from kerasarch.recipe import Ge, Run, recipe
 from kerasarch.training import LanguageOptions
 
 
-@recipe(task="language-modelling", data="the standard library's source")
+@recipe(task="language-modelling", data="the standard library's source", expect={"bits_per_character": "<=2.5"})
 def char_lm(
     run: Run,
     *,

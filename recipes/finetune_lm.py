@@ -8,7 +8,7 @@ from kerasarch.recipe import Run, recipe
 from kerasarch.training import AdaptationOptions
 
 
-@recipe(task="language-modelling", data="a package of the standard library")
+@recipe(task="language-modelling", data="a package of the standard library", expect={"bits_per_character": "<=2.3"})
 def finetune_lm(
     run: Run,
     *,

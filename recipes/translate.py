@@ -10,7 +10,7 @@ from kerasarch.recipe import Ge, Interval, Run, recipe
 from kerasarch.training import ParallelTextOptions
 
 
-@recipe(task="translation", data="phrases of numbers")
+@recipe(task="translation", data="phrases of numbers", expect={"bleu": ">=80"})
 def translate(
     run: Run,
     *,

@@ -128,6 +128,7 @@ def command(
     before = [""] * len(rows) if writes else rows
     how = {"seed": seed} if writes else {"seed": seed, "slide": True}
     if len(rows) == 1 and not as_json and beams is None:
+        generate.tokens_of(rows[0])  # what cannot be read is refused before it is shown
         with Shown(before[0]) as shown:
             text = generate(rows, new, watch=lambda texts: shown(texts[0]), **how)[0]
             shown(text)

@@ -156,3 +156,22 @@ def test_chunks_in_a_compiled_step(policy, chunks):
     model.compile("sgd", "mse")
     model.train_on_batch(x, x)
     assert not any(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("tokens", [1, 4, 20])
+def test_keys_and_values_that_are_kept(tokens, groups):
+    """Written in two parts and read after each, one token or some at a time, heads alone or in groups."""
+    key, value = (RNG.normal(size=(B, 30, HEADS, WIDTH)).astype("float32") for _ in range(2))
+    keys, values = (ops.zeros((B, HEADS, 40, WIDTH)) for _ in range(2))
+    for start in (0, 30 - tokens):
+        part = slice(start, 30)
+        keys = operations.write_places(keys, key[:, part], np.int32(start))
+        values = operations.write_places(values, value[:, part], np.int32(start))
+        query = RNG.normal(size=(B, tokens, HEADS * groups, WIDTH)).astype("float32")
+        mask = (RNG.random((B, 1, tokens, 40)) > 0.3) & (np.arange(40) < 30)
+        mask[..., 0] = True
+        mixed = operations.attend_kept(ops.convert_to_tensor(query), keys, values, ops.convert_to_tensor(mask))
+        repeated = (np.repeat(part, groups, axis=2) for part in (key, value))
+        wanted = defined(query, *repeated, mask[..., :30])
+        np.testing.assert_allclose(to_numpy(mixed), wanted, atol=1e-5)

@@ -131,6 +131,7 @@ def test_a_draft_proposes_tokens(folder, generate, tmp_path):
 def test_what_is_refused(folder, generate, words, message):
     done = generate("latest", *words)
     assert done.exit_code in (1, 2)
+    assert not done.stdout
     assert message in " ".join(done.stderr.split())
 
 

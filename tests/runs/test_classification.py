@@ -223,7 +223,7 @@ def test_averages_of_weights_are_watched_and_kept():
     assert loss == pytest.approx(run.saved.evaluate(validation, verbose=0, return_dict=True)["loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("average", [0.0, 0.5])
+@pytest.mark.parametrize("average", [pytest.param(0.0, marks=pytest.mark.quick_on("jax", "torch")), 0.5])
 def test_patience_keeps_the_best(average):
     images = splits()
     wrong = ArrayImages(images.validation.images, (images.validation.labels + 1) % 3, CLASSES)

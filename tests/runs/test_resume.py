@@ -46,20 +46,20 @@ def _stop_at(monkeypatch, batch: int, number: int = signal.SIGINT) -> None:
     monkeypatch.setattr(PhaseCallbacks, "on_train_batch_end", counted)
 
 
-def test_every_place_to_stop_gives_the_same_weights(whole, recipe_file, tmp_path, monkeypatch):
+# An epoch has 5 batches, a phase two epochs.
+@pytest.mark.parametrize("batch", [pytest.param(2, marks=pytest.mark.slow), 5, 13])
+def test_every_place_to_stop_gives_the_same_weights(batch, whole, recipe_file, tmp_path, monkeypatch):
     assert whole.status == "finished"
-    for batch in (2, 5, 13):  # an epoch has 5 batches, a phase two epochs
-        out = tmp_path / f"stopped{batch}"
-        with monkeypatch.context() as patch:
-            _stop_at(patch, batch)
-            with pytest.raises(KeyboardInterrupt):
-                execute.run(recipe_file, out=out, quiet=True)
-        run = list_runs(out)[0]
-        assert (run.status, run.run["exit_code"]) == ("interrupted", 130)
-        again = execute.resume(run.path, quiet=True)
-        assert (again.status, again.exit_code) == ("finished", 0)
-        assert again.result == whole.result
-        _same(whole.folder, run.path)
+    with monkeypatch.context() as patch:
+        _stop_at(patch, batch)
+        with pytest.raises(KeyboardInterrupt):
+            execute.run(recipe_file, out=tmp_path, quiet=True)
+    run = list_runs(tmp_path)[0]
+    assert (run.status, run.run["exit_code"]) == ("interrupted", 130)
+    again = execute.resume(run.path, quiet=True)
+    assert (again.status, again.exit_code) == ("finished", 0)
+    assert again.result == whole.result
+    _same(whole.folder, run.path)
 
 
 def test_a_finished_run_trains_on_only_with_a_change(whole):

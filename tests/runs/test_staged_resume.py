@@ -92,10 +92,12 @@ def compare(tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.quick_on("tensorflow", "torch")  # the next test has the same stages
 def test_stages_with_augmented_views_in_the_boundary_cache(compare):
     assert set(compare("stem-stage1:8", augment=True).result) == {"head", "stem-stage1", "epoch"}
 
 
+@pytest.mark.quick_on("jax", "torch")
 def test_averages_of_weights_in_the_second_stage(compare):
     compare("stem-stage1:8", augment=True, average=0.6)
 

@@ -47,9 +47,10 @@ class CharacterTokenizer(Tokenizer):
         try:
             return [self._numbers[character] for character in text]
         except KeyError as error:
+            more = f" and {len(self) - 60} more" if len(self) > 60 else ""
             raise DataError(
                 f"The character {error.args[0]!r} is not among the {len(self)} that this tokenizer knows: "
-                f"{self.characters[:60]!r}{'...' if len(self) > 60 else ''}. Leave it out of the text."
+                f"{self.characters[:60]!r}{more}. Leave it out of the text."
             ) from error
 
     def locate(self, text: str) -> tuple[list[int], Offsets]:

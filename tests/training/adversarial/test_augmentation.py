@@ -23,6 +23,7 @@ def smooth(height=12, width=12):
 
 
 @pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.quick_on("tensorflow", "torch")
 def test_nothing_happens_at_probability_zero(channels):
     images = np.random.default_rng(0).normal(size=(3, 7, 10, channels)).astype("float32")
     augmented = AdaptiveAugmentation(probability=0.0)(tensor(images))

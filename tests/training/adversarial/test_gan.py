@@ -112,7 +112,9 @@ def test_compiled_with_augmentation_average_and_evaluation(pictures, tmp_path):
             np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(v.value) for v in (old, new)), err_msg=old.path)
 
 
-@pytest.mark.parametrize(("objective", "bias"), [("least_squares", 0.4), ("hinge", -0.1)])
+@pytest.mark.parametrize(
+    ("objective", "bias"), [("least_squares", 0.4), pytest.param("hinge", -0.1, marks=pytest.mark.slow)]
+)
 def test_augmentation_counts_who_is_taken_for_real(pictures, objective, bias):
     learner = make(objective=objective, augmentation=AdaptiveAugmentation(probability=0.5, interval=1, seed=1))
     learner.discriminator.set_weights([np.zeros((16, 1)), np.array([bias])])

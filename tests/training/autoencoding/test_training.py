@@ -81,7 +81,9 @@ def vae_gan():
     return autoencoding.VAEGAN(encoder(), decoder(), discriminator(), seed=0), ("encoder", "decoder", "discriminator")
 
 
-@pytest.mark.parametrize("make", [wae_gan, vae_gan], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [pytest.param(wae_gan, marks=pytest.mark.quick_on("jax", "torch")), vae_gan], ids=lambda make: make.__name__
+)
 def test_several_optimizers(make, tmp_path):
     keras.utils.set_random_seed(0)
     learner, names = make()
