@@ -9,7 +9,7 @@ from kerasarch.recipe import Run, recipe
 from kerasarch.training import TextToTextOptions
 
 
-@recipe(task="text-to-text", data="phrases of numbers, both ways")
+@recipe(task="text-to-text", data="phrases of numbers, both ways", expect={"rougeL": ">=70"})
 def text_to_text(
     run: Run,
     *,

@@ -104,7 +104,7 @@ def open_writer(run: Run, options: TextToTextOptions, pairs: ParallelSplits) -> 
             )
         return Writer(model, tokenizers.source, f"{model.family} of {options.weights}")
     texts = [*pairs.train.sources, *pairs.train.targets]
-    tokenizer = PieceTokenizer.learn(texts, size=options.vocabulary, framed="end")
+    tokenizer = PieceTokenizer.learn(texts, size=options.words, framed="end")
     tokenizer.pieces.add_special_tokens([SENTINEL.format(number) for number in range(SENTINELS)])
     model = models.t5(
         vocabulary=len(tokenizer), width=options.width, depth=options.depth, heads=options.heads,

@@ -11,6 +11,16 @@ SMALL, USUAL = 400, 8000
 """Tokens of a vocabulary: for the bundled phrases, and for other data unless asked for."""
 
 
+def tokens_to_learn(data: str, asked: int | None) -> int:
+    """Return how many tokens a tokenizer is to have.
+
+    Args:
+        data: What is learned from, as the option says.
+        asked: What is asked for; None for the usual number.
+    """
+    return asked or (SMALL if data == "numbers" else USUAL)
+
+
 @dataclasses.dataclass(frozen=True)
 class ParallelTextOptions:
     """Options of every recipe that learns to translate from sentence pairs.
@@ -83,4 +93,4 @@ class ParallelTextOptions:
     @property
     def words(self) -> int:
         """Tokens to learn."""
-        return self.vocabulary or (SMALL if self.data == "numbers" else USUAL)
+        return tokens_to_learn(self.data, self.vocabulary)

@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Interval
 
 from kerasarch.errors import UsageError
 from kerasarch.training.language_options import OptimizerOptions
+from kerasarch.training.parallel_options import tokens_to_learn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TextToTextOptions(OptimizerOptions):
         depth: Blocks of its encoder and of its decoder.
         heads: Heads of its attentions.
         dropout: Rate in training of a new model.
-        vocabulary: Tokens of the tokenizer that is learned for it (BPE).
+        vocabulary: Tokens of the tokenizer that is learned for it (BPE); none is 400 for numbers, else 8000.
         epochs: Epochs of training on the pairs.
         tokens: Tokens of a batch on its longer side; more pairs where they are short.
         longest: Tokens of an input or a target at most; what is longer is cut.
@@ -41,7 +42,7 @@ class TextToTextOptions(OptimizerOptions):
         scored: Pairs of the test part that are written and scored, at most; none takes all.
     """
 
-    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
     weight_decay: Annotated[float, Ge(0)] = 0.01
     data: str = "numbers"
     limit: Annotated[int, Ge(1)] | None = None
@@ -57,9 +58,9 @@ class TextToTextOptions(OptimizerOptions):
     depth: Annotated[int, Ge(1)] = 2
     heads: Annotated[int, Ge(1)] = 4
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.1
-    vocabulary: Annotated[int, Ge(262)] = 1000
-    epochs: Annotated[int, Ge(1)] = 6
-    tokens: Annotated[int, Ge(1)] = 2048
+    vocabulary: Annotated[int, Ge(262)] | None = None
+    epochs: Annotated[int, Ge(1)] = 8
+    tokens: Annotated[int, Ge(1)] = 1024
     longest: Annotated[int, Ge(4)] = 128
     shapes: Annotated[int, Ge(1)] = 4
     beams: Annotated[int, Ge(1)] = 4
@@ -73,6 +74,11 @@ class TextToTextOptions(OptimizerOptions):
         """
         if self.weights is None and self.width % self.heads:
             raise UsageError(f"--width: received {self.width}, expected a multiple of the {self.heads} --heads.")
+
+    @property
+    def words(self) -> int:
+        """Tokens that a tokenizer is to learn."""
+        return tokens_to_learn(self.data, self.vocabulary)
 
     @property
     def first_steps(self) -> int:
