@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from keras.src.backend.torch.optimizers.torch_adam import Adam
+from torch.autograd.graph import increment_version
 
 from kerasarch.backends.memory_order_torch import in_memory_order, on_cpu, plain
 
@@ -78,3 +79,4 @@ def _update(optimizer: Any, gradients: list[Any], variables: list[Any], learning
             amsgrad=False,
             maximize=False,
         )
+        increment_version(weights)  # fused kernels do not

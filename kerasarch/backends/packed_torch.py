@@ -13,6 +13,8 @@ LEAST = 2**18
 """Numbers of a matrix from which this pays."""
 MOST = 2**30
 """Numbers of all matrices of a record up to which they are held a second time: 4 GiB."""
+SIDE = 16
+"""Rows and columns of the numbers that are looked at to tell whether a weight has changed."""
 VIEWS = (torch.ops.aten.t.default, torch.ops.aten.permute.default, torch.ops.aten.transpose.int)
 
 
@@ -26,15 +28,20 @@ class Packed:
 
     def __init__(self, weight: torch.Tensor, rows: int):
         self.weight, self.rows = weight, rows
-        self.version = -1
-        self.packed: Any = None
+        self.sample = weight[:: -(-weight.shape[0] // SIDE), :: -(-weight.shape[1] // SIDE)]
+        self.known: Any = None
+        self.tensor: Any = None
+        self.refresh()
 
-    def __call__(self) -> torch.Tensor:
-        """Return it as the weight is now."""
-        if self.weight._version != self.version:  # PyTorch counts what is written to a tensor
-            self.version = self.weight._version
-            self.packed = torch.ops.mkl._mkl_reorder_linear_weight(self.weight.t().contiguous(), self.rows)
-        return self.packed
+    def refresh(self) -> None:
+        """Pack the weight again if it has changed.
+
+        PyTorch counts what is written to a tensor, but for its fused optimizers, which change all of it.
+        """
+        known = self.known
+        if known is None or self.weight._version != known[0] or not torch.equal(self.sample, known[1]):
+            self.known = self.weight._version, self.sample.clone()
+            self.tensor = torch.ops.mkl._mkl_reorder_linear_weight(self.weight.t().contiguous(), self.rows)
 
 
 def pack(module: fx.GraphModule, known: dict[Any, Packed]) -> list[Packed]:
@@ -57,7 +64,9 @@ def pack(module: fx.GraphModule, known: dict[Any, Packed]) -> list[Packed]:
     for node, weight in products:
         rows = node.args[0].meta["tensor_meta"].shape[0]
         key = weight.data_ptr(), weight.shape, weight.stride(), rows
-        one = known.setdefault(key, Packed(weight, rows))
+        if key not in known:
+            known[key] = Packed(weight, rows)
+        one = known[key]
         if one not in inputs:
             last = [other for other in module.graph.nodes if other.op == "placeholder"][-1]
             with module.graph.inserting_after(last):

@@ -50,6 +50,8 @@ def repeated(step: Callable[[Any, Any], tuple[Any, Any]], layer: keras.layers.La
             known[:] = tensors
             records.clear()
             packed.clear()
+        for weight in packed.values():
+            weight.refresh()
         record = records.setdefault(key, Record(step, structure, packed))
         outputs = []
         with torch.no_grad(), torch.jit.optimized_execution(False):  # it would begin with slow runs that watch shapes
@@ -95,13 +97,13 @@ class Record:
         return *pytree.tree_leaves(state), output
 
     def _repeat(self, one: Any, leaves: list[Any]) -> Any:
-        return self.graph(one, *leaves, *(weight() for weight in self.weights))
+        return self.graph(one, *leaves, *(weight.tensor for weight in self.weights))
 
     def _recorded(self, one: Any, leaves: list[Any]) -> Any:
         try:
             graph = share(make_fx(self._run)(one, *_copies(leaves)))
             self.weights = pack(graph, self.packed)
-            return _without_python(graph, (one, *_copies(leaves), *(weight() for weight in self.weights)))
+            return _without_python(graph, (one, *_copies(leaves), *(weight.tensor for weight in self.weights)))
         except (RuntimeError, TypeError, NotImplementedError) as error:
             logger.debug("A step is called as it is: %s", error)
             return None

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from keras.src.backend.torch.optimizers.torch_sgd import SGD
+from torch.autograd.graph import increment_version
 
 from kerasarch.backends.memory_order_torch import in_memory_order, plain
 
@@ -44,3 +45,4 @@ def _update(optimizer: Any, gradients: list[Any], variables: list[Any], learning
         maximize=False,
         is_first_step=False,
     )
+    increment_version(lists[0])  # fused kernels do not

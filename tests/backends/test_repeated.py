@@ -88,8 +88,18 @@ def test_products_with_large_weights_follow_what_is_assigned(batch):
         return {"x": ops.tanh(ops.matmul(up, layer.embeddings) + one)}, up
 
     run = backends.repeated(step, layer)
-    for scale in (0.05, 0.02):
-        layer.set_weights([scale * RNG.normal(size=(width, width))])
+    layer.set_weights([0.05 * RNG.normal(size=(width, width))])
+    optimizer = keras.optimizers.SGD(1.0, momentum=0.5)
+    optimizer.build([layer.embeddings])
+    backends.quicken(optimizer)
+    gradient = ops.convert_to_tensor(0.03 * RNG.normal(size=(width, width)), "float32")
+    changes = (
+        lambda: None,
+        lambda: layer.set_weights([0.02 * RNG.normal(size=(width, width))]),
+        lambda: optimizer.apply([gradient], [layer.embeddings]),
+    )
+    for change in changes:
+        change()
         weight = to_numpy(layer.embeddings)
         for _ in range(2):  # the second time on PyTorch by the record alone
             x, inputs = np.zeros((batch, width), "float32"), RNG.normal(size=(STEPS, batch, width)).astype("float32")
@@ -120,7 +130,7 @@ def test_products_with_several_rows_are_packed():
         with torch.no_grad():
             graph = make_fx(run)(x)
             weights = pack(graph, known)
-            found = graph(x, *(weight() for weight in weights))
+            found = graph(x, *(weight.tensor for weight in weights))
         assert len(weights) == several
         assert sum("mkl" in str(node.target) for node in graph.graph.nodes) == several + several // 2
         for one, other in zip(found, run(x), strict=True):
