@@ -87,8 +87,12 @@ def _large_weight(module: fx.GraphModule, node: Any) -> list[torch.Tensor]:
     """Return the weight that some rows are multiplied by, where it is one that MKL packs."""
     if node.target is not torch.ops.aten.mm.default or not torch.backends.mkl.is_available():
         return []
-    rows, weight = node.args[0].meta["tensor_meta"].shape[0], _constant(module, node.args[1])
-    if weight is None or rows == 1 or weight.numel() < LEAST or weight.is_inference():  # those are not counted
+    left, weight = (_constant(module, operand) for operand in node.args)
+    if left is not None or weight is None or weight.numel() < LEAST:  # adapters are products of two weights
+        return []
+    if node.args[0].meta["tensor_meta"].shape[0] == 1:
+        return []
+    if weight.is_inference():  # what is written to those is not counted
         return []
     return [weight] if weight.device.type == "cpu" and weight.dtype == torch.float32 else []
 

@@ -122,7 +122,7 @@ def test_products_with_several_rows_are_packed():
     large, small = torch.nn.Parameter(torch.randn(512, 512)), torch.randn(8, 512)
 
     def run(x):
-        return x @ large, x @ large.T, x @ large, x @ small.T, x @ x.T
+        return x @ large, x @ large.T, x @ large, x @ small.T, x @ x.T, small @ large, x @ (large + large.T @ large)
 
     known = {}
     for rows, several in ((4, 2), (4, 2), (1, 0)):
