@@ -90,7 +90,8 @@ def _large_weight(module: fx.GraphModule, node: Any) -> list[torch.Tensor]:
     left, weight = (_constant(module, operand) for operand in node.args)
     if left is not None or weight is None or weight.numel() < LEAST:  # adapters are products of two weights
         return []
-    if node.args[0].meta["tensor_meta"].shape[0] == 1:
+    known = node.args[0].meta.get("tensor_meta")
+    if known is None or known.shape[0] == 1:
         return []
     if weight.is_inference():  # what is written to those is not counted
         return []
