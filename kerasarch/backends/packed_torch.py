@@ -12,7 +12,7 @@ from torch import fx
 LEAST = 2**18
 """Numbers of a matrix from which this pays."""
 MOST = 2**30
-"""Numbers of all matrices of a record up to which they are held a second time: 4 GiB."""
+"""Numbers of all matrices of a record up to which they are held once more, for each number of rows: 4 GiB."""
 SIDE = 16
 """Rows and columns of the numbers that are looked at to tell whether a weight has changed."""
 VIEWS = (torch.ops.aten.t.default, torch.ops.aten.permute.default, torch.ops.aten.transpose.int)
@@ -59,8 +59,8 @@ def pack(module: fx.GraphModule, known: dict[Any, Packed]) -> list[Packed]:
     ]
     if sum(weight.numel() for _, weight in products) > MOST:
         return []
-    used: list[Packed] = []
     inputs: dict[Packed, fx.Node] = {}
+    last = [node for node in module.graph.nodes if node.op == "placeholder"][-1]
     for node, weight in products:
         rows = node.args[0].meta["tensor_meta"].shape[0]
         key = weight.data_ptr(), weight.shape, weight.stride(), rows
@@ -68,10 +68,8 @@ def pack(module: fx.GraphModule, known: dict[Any, Packed]) -> list[Packed]:
             known[key] = Packed(weight, rows)
         one = known[key]
         if one not in inputs:
-            last = [other for other in module.graph.nodes if other.op == "placeholder"][-1]
             with module.graph.inserting_after(last):
-                inputs[one] = module.graph.placeholder(f"packed_{len(used)}")
-            used.append(one)
+                last = inputs[one] = module.graph.placeholder(f"packed_{len(inputs)}")
         with module.graph.inserting_before(node):
             turned = module.graph.call_function(torch.ops.aten.t.default, (node.args[1],))
             given = (node.args[0], inputs[one], turned, None, rows)
@@ -80,7 +78,7 @@ def pack(module: fx.GraphModule, known: dict[Any, Packed]) -> list[Packed]:
         node.replace_all_uses_with(product)
         module.graph.erase_node(node)
     module.recompile()
-    return used
+    return list(inputs)
 
 
 def _large_weight(module: fx.GraphModule, node: Any) -> list[torch.Tensor]:
@@ -91,9 +89,7 @@ def _large_weight(module: fx.GraphModule, node: Any) -> list[torch.Tensor]:
     if left is not None or weight is None or weight.numel() < LEAST:  # adapters are products of two weights
         return []
     known = node.args[0].meta.get("tensor_meta")
-    if known is None or known.shape[0] == 1:
-        return []
-    if weight.is_inference():  # what is written to those is not counted
+    if known is None or known.shape[0] == 1 or weight.is_inference():  # what is written to those is not counted
         return []
     return [weight] if weight.device.type == "cpu" and weight.dtype == torch.float32 else []
 
